@@ -1,0 +1,58 @@
+# Posthorn. `make help` lists what there is to run.
+
+GOLANGCI_LINT_VERSION := v2.15.0
+WORKFLOWCHECK_VERSION := v0.6.0
+
+export GOTOOLCHAIN := local
+BIN := $(CURDIR)/bin
+LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
+WORKFLOWCHECK := $(BIN)/workflowcheck-$(WORKFLOWCHECK_VERSION)
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/posthorn (the first build compiles the Temporal server: about 5 minutes on 2 cores)
+	go build -trimpath -ldflags "-s -w -X github.com/posthorn/posthorn/internal/cli.version=$(VERSION)" -o $(BIN)/posthorn ./cmd/posthorn
+
+.PHONY: dev
+dev: ## Run everything in one process, data in ./posthorn-data
+	go run ./cmd/posthorn dev
+
+.PHONY: test
+test: ## Run all tests (the first run compiles the Temporal server: allow 10 minutes on 2 cores)
+	@echo "compiling (the first time takes minutes: the Temporal server is part of the tests)"
+	go build ./...
+	go test -timeout 20m ./...
+
+.PHONY: race
+race: ## Run the tests of the concurrent packages under the race detector
+	go test -race -timeout 20m . ./signing ./api ./activities ./workflows ./internal/egress ./internal/routing ./internal/store/... ./internal/cli ./internal/config
+
+.PHONY: lint
+lint: $(LINT) $(WORKFLOWCHECK) ## Check style, the direction of imports, and determinism of the workflows
+	$(LINT) run
+	$(WORKFLOWCHECK) ./workflows
+
+.PHONY: fuzz
+fuzz: ## Fuzz everything that parses foreign input, 30 s each
+	@for target in $$(grep -rlE '^func Fuzz' --include '*_test.go' . | xargs grep -hoE '^func Fuzz[A-Za-z]+' | cut -c6- | sort -u); do \
+	  package=$$(grep -rlE "^func $$target\(" --include '*_test.go' . | xargs dirname); \
+	  go test -run '^$$' -fuzz "^$$target$$" -fuzztime 30s $$package || exit 1; \
+	done
+
+.PHONY: bench
+bench: ## Measure against the naive design, side by side (about 10 minutes)
+	go run ./bench
+
+$(LINT):
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	mv $(BIN)/golangci-lint $@
+
+$(WORKFLOWCHECK):
+	GOBIN=$(BIN) go install go.temporal.io/sdk/contrib/tools/workflowcheck@$(WORKFLOWCHECK_VERSION)
+	mv $(BIN)/workflowcheck $@
