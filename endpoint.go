@@ -1,0 +1,85 @@
+package posthorn
+
+import (
+	"slices"
+	"time"
+
+	"github.com/posthorn/posthorn/signing"
+)
+
+// Limits on the secrets of an endpoint.
+const (
+	// MaxOldSecrets is how many replaced secrets may be in their grace period at once.
+	MaxOldSecrets = 10
+	// DefaultSecretGrace is how long a replaced secret goes on signing unless the caller says otherwise.
+	DefaultSecretGrace = 24 * time.Hour
+	// MaxSecretGrace is the longest grace period.
+	MaxSecretGrace = 7 * 24 * time.Hour
+)
+
+// Endpoint is a URL of an application that receives its messages.
+type Endpoint struct {
+	ID           string
+	AppID        string
+	UID          string // unique in the application; empty if none
+	URL          string
+	Description  string
+	EventTypes   []string // the event types it subscribes to; empty = all
+	Channels     []string // the channels it listens on; empty = all
+	Disabled     bool
+	ThrottleRate int // messages per second; 0 = no limit
+	Metadata     map[string]string
+	Headers      map[string]string // sent with each request; values may be secrets
+	Secrets      []Secret          // the current one first, then those in their grace period
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	DeletedAt    time.Time // zero while it exists
+}
+
+// Secret is a signing key of an endpoint.
+type Secret struct {
+	Key       signing.Key
+	ExpiresAt time.Time // zero for the current one
+}
+
+// Wants reports whether the endpoint subscribes to a message. A message without channels does not reach an endpoint
+// that listens on particular channels. Whether the endpoint is disabled is another question.
+func (e *Endpoint) Wants(m *Message) bool {
+	if len(e.EventTypes) > 0 && !slices.Contains(e.EventTypes, m.EventType) {
+		return false
+	}
+	if len(e.Channels) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(m.Channels, func(c string) bool { return slices.Contains(e.Channels, c) })
+}
+
+// SigningKeys returns the keys that sign at a moment: the current one and those whose grace period has not ended.
+func (e *Endpoint) SigningKeys(now time.Time) []signing.Key {
+	keys := make([]signing.Key, 0, len(e.Secrets))
+	for _, s := range e.Secrets {
+		if s.ExpiresAt.IsZero() || s.ExpiresAt.After(now) {
+			keys = append(keys, s.Key)
+		}
+	}
+	return keys
+}
+
+// RotateSecret makes next the current secret and lets the replaced one sign on for the grace period. Secrets whose
+// grace has ended are forgotten. It fails with LimitReached if MaxOldSecrets are still in their grace period.
+func (e *Endpoint) RotateSecret(next signing.Key, grace time.Duration, now time.Time) error {
+	kept := []Secret{{Key: next}}
+	for _, s := range e.Secrets {
+		if s.ExpiresAt.IsZero() {
+			s.ExpiresAt = now.Add(grace)
+		}
+		if s.ExpiresAt.After(now) {
+			kept = append(kept, s)
+		}
+	}
+	if len(kept) > MaxOldSecrets+1 {
+		return Errorf(LimitReached, "at most %d replaced secrets can be in their grace period at once", MaxOldSecrets)
+	}
+	e.Secrets = kept
+	return nil
+}
