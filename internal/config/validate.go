@@ -1,0 +1,75 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+)
+
+// Validate returns all problems at once, joined, each naming its flag; nil if there are none. It looks at the values
+// only: whether a port is free or a folder can be written shows at the start.
+func (c Config) Validate() error {
+	var problems []error
+	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+
+	addresses := []struct{ flag, value string }{
+		{"--listen", c.Listen},
+		{"--temporal-listen", c.TemporalListen},
+		{"--temporal-ui-listen", c.TemporalUIListen},
+	}
+	for i, a := range addresses {
+		if a.flag == "--temporal-ui-listen" && a.value == "" {
+			continue
+		}
+		if err := checkAddress(a.value); err != nil {
+			add("%s %w", a.flag, err)
+			continue
+		}
+		for _, other := range addresses[:i] {
+			if a.value == other.value && !strings.HasSuffix(a.value, ":0") {
+				add("%s must differ from %s, both are %s", a.flag, other.flag, a.value)
+			}
+		}
+	}
+	if strings.TrimSpace(c.DataDir) == "" {
+		add("--data-dir must name a folder")
+	}
+	if len(c.RetrySchedule) > MaxRetries {
+		add("--retry-schedule must have at most %d waits, not %d", MaxRetries, len(c.RetrySchedule))
+	}
+	for _, wait := range c.RetrySchedule {
+		if wait <= 0 || wait > MaxRetryWait {
+			add("--retry-schedule must have waits above 0 and up to 30 days (720h), not %s", wait)
+			break
+		}
+	}
+	if c.AttemptTimeout < MinAttemptTimeout || c.AttemptTimeout > MaxAttemptTimeout {
+		add("--attempt-timeout must be between %s and %s, not %s", MinAttemptTimeout, MaxAttemptTimeout, c.AttemptTimeout)
+	}
+	for _, subnet := range c.AllowSubnets {
+		if !subnet.IsValid() {
+			add("--allow-subnets must be networks such as 10.0.0.0/8")
+			break
+		}
+	}
+	if c.Durability != Full && c.Durability != Normal {
+		add("--durability must be %s or %s, not %q", Full, Normal, c.Durability)
+	}
+	if c.LogFormat != Text && c.LogFormat != JSON {
+		add("--log-format must be %s or %s, not %q", Text, JSON, c.LogFormat)
+	}
+	return errors.Join(problems...)
+}
+
+func checkAddress(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("must be host:port such as 127.0.0.1:8071, not %q", address)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("must have a port between 0 and 65535, not %q", address)
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package config_test
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/internal/config"
+)
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		change func(*config.Config)
+		want   []string // the problems, in order; none = valid
+	}{
+		"the defaults are valid":               {change: func(*config.Config) {}},
+		"no Web UI is valid":                   {change: func(c *config.Config) { c.TemporalUIListen = "" }},
+		"an empty schedule is a single try":    {change: func(c *config.Config) { c.RetrySchedule = posthorn.Schedule{} }},
+		"an empty host is every interface":     {change: func(c *config.Config) { c.Listen = ":8071" }},
+		"an IPv6 host needs its brackets":      {change: func(c *config.Config) { c.Listen = "[::1]:8071" }},
+		"free ports may be asked for together": {change: func(c *config.Config) { c.Listen, c.TemporalListen = "127.0.0.1:0", "127.0.0.1:0" }},
+		"the bounds themselves are allowed": {change: func(c *config.Config) {
+			c.AttemptTimeout = time.Minute
+			c.RetrySchedule = slices.Repeat(posthorn.Schedule{30 * 24 * time.Hour}, 50)
+		}},
+		"an address has a port": {
+			change: func(c *config.Config) { c.Listen = "localhost" },
+			want:   []string{`--listen must be host:port such as 127.0.0.1:8071, not "localhost"`},
+		},
+		"a port is a number": {
+			change: func(c *config.Config) { c.TemporalListen = "127.0.0.1:grpc" },
+			want:   []string{`--temporal-listen must have a port between 0 and 65535, not "127.0.0.1:grpc"`},
+		},
+		"two services cannot share a port": {
+			change: func(c *config.Config) { c.TemporalUIListen = c.Listen },
+			want:   []string{`--temporal-ui-listen must differ from --listen, both are 127.0.0.1:8071`},
+		},
+		"the timeout has a lower bound": {
+			change: func(c *config.Config) { c.AttemptTimeout = time.Millisecond },
+			want:   []string{`--attempt-timeout must be between 1s and 1m0s, not 1ms`},
+		},
+		"the schedule has an end": {
+			change: func(c *config.Config) { c.RetrySchedule = slices.Repeat(posthorn.Schedule{time.Second}, 51) },
+			want:   []string{`--retry-schedule must have at most 50 waits, not 51`},
+		},
+		"a subnet left out is noticed": {
+			change: func(c *config.Config) { c.AllowSubnets = []netip.Prefix{{}} },
+			want:   []string{`--allow-subnets must be networks such as 10.0.0.0/8`},
+		},
+		"all problems are told at once": {
+			change: func(c *config.Config) {
+				c.DataDir = " "
+				c.RetrySchedule = posthorn.Schedule{time.Second, 31 * 24 * time.Hour}
+				c.AttemptTimeout = time.Hour
+				c.Durability = "some"
+				c.LogFormat = "xml"
+			},
+			want: []string{
+				`--data-dir must name a folder`,
+				`--retry-schedule must have waits above 0 and up to 30 days (720h), not 744h0m0s`,
+				`--attempt-timeout must be between 1s and 1m0s, not 1h0m0s`,
+				`--durability must be full or normal, not "some"`,
+				`--log-format must be text or json, not "xml"`,
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := config.Default()
+			tc.change(&cfg)
+
+			err := cfg.Validate()
+
+			if tc.want == nil {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, strings.Join(tc.want, "\n"))
+		})
+	}
+}
