@@ -5,6 +5,9 @@
 // recognised with posthorn.CodeOf. A method that returns nil has committed: what it wrote survives a crash of the
 // process, and a power failure too unless the store was opened with less durability.
 //
+// A function that is given to an Update method may be called more than once, when its transaction is repeated. It must
+// not use the store.
+//
 // Implementations live in sub-packages and pass package storetest, the one conformance suite.
 package store
 
