@@ -1,0 +1,117 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/internal/store"
+)
+
+// MessagePath names a message of an application.
+type MessagePath struct {
+	AppPath
+	MsgID string `path:"msg_id" doc:"The message's id or eventId."`
+}
+
+// MessageFields are what every view of a message shows. They are exported for huma, which finds embedded fields only
+// then.
+type MessageFields struct {
+	ID        string    `json:"id"`
+	EventID   *string   `json:"eventId,omitempty"`
+	EventType string    `json:"eventType"`
+	Channels  []string  `json:"channels,omitempty"`
+	Payload   payload   `json:"payload" doc:"As it was submitted; {} if it wasn't asked for, {\"expired\":true} if it is gone."`
+	Timestamp time.Time `json:"timestamp"`
+}
+
+type messageOut struct{ MessageFields }
+
+// payload is JSON that is shown as it is stored.
+type payload = json.RawMessage
+
+// Payloads that stand for what isn't shown.
+var (
+	notAsked = payload(`{}`)
+	expired  = payload(`{"expired":true}`)
+)
+
+func showFields(m posthorn.Message, withContent bool) MessageFields {
+	return MessageFields{
+		ID: m.ID, EventID: optional(m.EventID), EventType: m.EventType, Channels: m.Channels,
+		Payload: showPayload(m.Payload, withContent), Timestamp: timestamp(m.CreatedAt),
+	}
+}
+
+func showMessage(m posthorn.Message, withContent bool) messageOut {
+	return messageOut{showFields(m, withContent)}
+}
+
+// showPayload shows a payload that isn't JSON, which only a raw one can be, as a JSON string.
+func showPayload(stored []byte, wanted bool) payload {
+	switch {
+	case !wanted:
+		return notAsked
+	case stored == nil:
+		return expired
+	case json.Valid(stored):
+		return stored
+	default:
+		var quoted bytes.Buffer
+		writeJSON(&quoted, string(stored))
+		return bytes.TrimSpace(quoted.Bytes())
+	}
+}
+
+// message finds the application and the message of a path.
+func (s *Server) message(ctx context.Context, path MessagePath) (posthorn.Message, error) {
+	owner, err := s.application(ctx, path.AppID)
+	if err != nil {
+		return posthorn.Message{}, err
+	}
+	return s.store.Message(ctx, owner.ID, path.MsgID)
+}
+
+type listMessagesIn struct {
+	AppPath
+	PageParams
+	WindowParams
+	ContentParam
+}
+
+func (s *Server) listMessages(ctx context.Context, in *listMessagesIn) (*answer[listResponse[messageOut]], error) {
+	owner, err := s.application(ctx, in.AppID)
+	if err != nil {
+		return nil, err
+	}
+	page, bounds, err := in.timed(in.WindowParams, posthorn.MessageID, s.now())
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.store.ListMessages(ctx, owner.ID, in.messageFilter(bounds, in.WithContent), page)
+	if err != nil {
+		return nil, err
+	}
+	return listed(found, func(m posthorn.Message) string { return m.ID }, func(m posthorn.Message) messageOut {
+		return showMessage(m, in.WithContent)
+	}), nil
+}
+
+func (p WindowParams) messageFilter(bounds store.Window, withContent bool) store.MessageFilter {
+	return store.MessageFilter{Window: bounds, Channel: p.Channel, EventTypes: p.EventTypes, WithPayload: withContent}
+}
+
+type getMessageIn struct {
+	MessagePath
+	ContentParam
+}
+
+func (s *Server) getMessage(ctx context.Context, in *getMessageIn) (*answer[messageOut], error) {
+	found, err := s.message(ctx, in.MessagePath)
+	if err != nil {
+		return nil, err
+	}
+	return &answer[messageOut]{Body: showMessage(found, in.WithContent)}, nil
+}

@@ -1,0 +1,130 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	svix "github.com/svix/svix-webhooks/go"
+
+	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/internal/store"
+)
+
+// The Go client of Svix refuses answers with a field too few or too many, which makes it a strict judge.
+func TestTheGoClientOfSvix(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	server, err := url.Parse(b.url)
+	require.NoError(t, err)
+	// The client's own retries and its shared connections would outlive the test.
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	client := svix.New(b.org, &svix.SvixOptions{ServerUrl: server, HTTPClient: &http.Client{Transport: transport, Timeout: 10 * time.Second}})
+	ctx := t.Context()
+
+	app, err := client.Application.GetOrCreate(ctx, &svix.ApplicationIn{Name: "Acme", Uid: svix.String("acme")})
+	require.NoError(t, err)
+	again, err := client.Application.GetOrCreate(ctx, &svix.ApplicationIn{Name: "Acme", Uid: svix.String("acme")})
+	require.NoError(t, err)
+	require.Equal(t, app.Id, again.Id)
+	_, err = client.Application.Update(ctx, "acme", &svix.ApplicationIn{Name: "Acme Inc", RateLimit: svix.Int32(10)})
+	require.NoError(t, err)
+	patch := svix.ApplicationPatch{}
+	patch.SetName("Acme Ltd")
+	_, err = client.Application.Patch(ctx, "acme", &patch)
+	require.NoError(t, err)
+	apps, err := client.Application.List(ctx, nil)
+	require.NoError(t, err)
+	require.Len(t, apps.Data, 1)
+	require.Equal(t, "Acme Ltd", apps.Data[0].Name)
+
+	_, err = client.EventType.Create(ctx, &svix.EventTypeIn{Name: "order.created", Description: "An order"})
+	require.NoError(t, err)
+	_, err = client.EventType.Update(ctx, "order.paid", &svix.EventTypeUpdate{Description: "Paid"})
+	require.NoError(t, err)
+	eventTypes, err := client.EventType.List(ctx, nil)
+	require.NoError(t, err)
+	require.Len(t, eventTypes.Data, 2)
+
+	in := svix.EndpointIn{Url: "https://example.com/hook", FilterTypes: []string{"order.created"}}
+	in.SetUid("main")
+	endpoint, err := client.Endpoint.Create(ctx, "acme", &in)
+	require.NoError(t, err)
+	require.Equal(t, []string{"order.created"}, endpoint.FilterTypes)
+	_, err = client.Endpoint.Update(ctx, "acme", "main", &svix.EndpointUpdate{Url: "https://example.com/other"})
+	require.NoError(t, err)
+	endpoints, err := client.Endpoint.List(ctx, "acme", nil)
+	require.NoError(t, err)
+	require.Len(t, endpoints.Data, 1)
+	require.NoError(t, client.Endpoint.RotateSecret(ctx, "acme", "main", &svix.EndpointSecretRotateIn{}))
+	secret, err := client.Endpoint.GetSecret(ctx, "acme", "main")
+	require.NoError(t, err)
+	require.Contains(t, secret.Key, "whsec_")
+	require.NoError(t, client.Endpoint.UpdateHeaders(ctx, "acme", "main", &svix.EndpointHeadersIn{Headers: map[string]string{"X-A": "1"}}))
+	require.NoError(t, client.Endpoint.PatchHeaders(ctx, "acme", "main", &svix.EndpointHeadersPatchIn{Headers: map[string]string{"X-B": "2"}}))
+	headers, err := client.Endpoint.GetHeaders(ctx, "acme", "main")
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"X-A": "1", "X-B": "2"}, headers.Headers)
+
+	event := svix.MessageIn{EventType: "order.created", Payload: map[string]any{"id": "1"}, Channels: []string{"c"}}
+	event.SetEventId("evt-1")
+	message, err := client.Message.Create(ctx, "acme", &event)
+	require.NoError(t, err)
+	_, err = client.Message.Create(ctx, "acme", &event)
+	var refused *svix.Error
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, http.StatusConflict, refused.Status())
+	got, err := client.Message.Get(ctx, "acme", "evt-1")
+	require.NoError(t, err)
+	require.Equal(t, map[string]any{"id": "1"}, got.Payload)
+	messages, err := client.Message.List(ctx, "acme", &svix.MessageListOptions{EventTypes: &[]string{"order.created", "x"}, After: optional(time.Now().Add(-time.Hour))})
+	require.NoError(t, err)
+	require.Len(t, messages.Data, 1)
+
+	attemptID := posthorn.AttemptID.New()
+	_, err = b.store.Record(ctx, store.Record{MessageID: message.Id, AppID: app.Id, Dispatched: true, Attempts: []posthorn.Attempt{{
+		ID: attemptID, MessageID: message.Id, AppID: app.Id, EndpointID: endpoint.Id, EventType: "order.created", Trigger: posthorn.Automatic,
+		URL: "https://example.com/hook", StartedAt: time.Now(), Status: 503, Message: "503 Service Unavailable", ErrorClass: "status", NextAt: time.Now().Add(time.Minute),
+	}}})
+	require.NoError(t, err)
+	attempt, err := client.MessageAttempt.Get(ctx, "acme", message.Id, attemptID)
+	require.NoError(t, err)
+	require.EqualValues(t, 503, attempt.ResponseStatusCode)
+	byMessage, err := client.MessageAttempt.ListByMsg(ctx, "acme", message.Id, nil)
+	require.NoError(t, err)
+	require.Len(t, byMessage.Data, 1)
+	failed := svix.MessageStatus(statusFail)
+	byEndpoint, err := client.MessageAttempt.ListByEndpoint(ctx, "acme", "main", &svix.MessageAttemptListOptions{Status: &failed, Limit: svix.Int32(5)})
+	require.NoError(t, err)
+	require.Len(t, byEndpoint.Data, 1)
+	attempted, err := client.MessageAttempt.ListAttemptedMessages(ctx, "acme", "main", nil)
+	require.NoError(t, err)
+	require.Len(t, attempted.Data, 1)
+	require.EqualValues(t, statusSending, attempted.Data[0].Status)
+	require.NotNil(t, attempted.Data[0].NextAttempt)
+	destinations, err := client.MessageAttempt.ListAttemptedDestinations(ctx, "acme", message.Id, nil)
+	require.NoError(t, err)
+	require.Len(t, destinations.Data, 1)
+	require.NoError(t, client.MessageAttempt.Resend(ctx, "acme", message.Id, "main"))
+
+	require.NoError(t, client.Endpoint.Delete(ctx, "acme", "main"))
+	require.NoError(t, client.EventType.Delete(ctx, "order.created"))
+	require.NoError(t, client.Application.Delete(ctx, "acme"))
+	_, err = client.Application.Get(ctx, "acme")
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, http.StatusNotFound, refused.Status())
+	require.Contains(t, string(refused.Body()), `"code":"not_found"`)
+}
+
+func TestOldClients(t *testing.T) {
+	t.Parallel()
+	for agent, old := range map[string]bool{
+		"svix-libs/1.44.0/go": true, "svix-libs/0.85.1/python": true, "svix-libs/1.69.0/ruby": true,
+		"svix-libs/1.70.0/go": false, "svix-libs/2.0.0/go": false, "svix-libs/": false, "curl/8": false, "": false,
+	} {
+		require.Equal(t, old, isOldClient(agent), agent)
+	}
+}

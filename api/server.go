@@ -1,0 +1,160 @@
+// Package api is Posthorn's HTTP API: Svix API v1 on Gin, with huma as the one source of validation and OpenAPI.
+//
+// Read routes.go for what there is, errors.go for what can go wrong, and the file of a resource for its operations. The
+// package stores what it accepts and asks the Dispatcher to begin the delivery; it never sends anything itself.
+package api
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+
+	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/internal/store"
+)
+
+// basePath is where every operation begins.
+const basePath = "/api/v1"
+
+// Dispatcher begins deliveries. Its errors are those of Temporal; *posthorn.Error values say what the API answers.
+type Dispatcher interface {
+	// Start begins the delivery workflow of a stored message. Conflict: it has begun before. Unavailable: Temporal
+	// doesn't answer.
+	Start(ctx context.Context, m posthorn.Message) error
+	// Resend sends a message to one endpoint again, once, as a manual attempt, and returns when that is durable.
+	// Unavailable.
+	Resend(ctx context.Context, m posthorn.Message, endpointID string) error
+	// Ping reports whether Temporal answers.
+	Ping(ctx context.Context) error
+}
+
+// Options are what a Server is made of.
+type Options struct {
+	Store      store.Store
+	Dispatcher Dispatcher
+	Tokens     *Tokens          // verifies the bearer tokens of requests
+	Logger     *slog.Logger     // default: discard
+	Now        func() time.Time // default: time.Now
+	Version    string           // shown in the OpenAPI document; default "dev"
+}
+
+func (o Options) validate() error {
+	var problems []error
+	if o.Store == nil {
+		problems = append(problems, errors.New("Store is missing"))
+	}
+	if o.Dispatcher == nil {
+		problems = append(problems, errors.New("Dispatcher is missing"))
+	}
+	if o.Tokens == nil {
+		problems = append(problems, errors.New("Tokens is missing"))
+	}
+	return errors.Join(problems...)
+}
+
+// Server answers the API's requests. It is safe for concurrent use.
+type Server struct {
+	store      store.Store
+	dispatcher Dispatcher
+	tokens     *Tokens
+	log        *slog.Logger
+	now        func() time.Time
+	handler    http.Handler
+}
+
+// New returns a server with all routes in place.
+func New(o Options) (*Server, error) {
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("options of the API: %w", err)
+	}
+	s := &Server{
+		store:      o.Store,
+		dispatcher: o.Dispatcher,
+		tokens:     o.Tokens,
+		log:        cmp.Or(o.Logger, slog.New(slog.DiscardHandler)),
+		now:        o.Now,
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	handler, err := s.build(cmp.Or(o.Version, "dev"))
+	if err != nil {
+		return nil, err
+	}
+	s.handler = handler
+	return s, nil
+}
+
+// Handler serves the API under /api/v1. Limits on connections, headers and time are its server's business.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+func (s *Server) build(version string) (http.Handler, error) {
+	gin.SetMode(gin.ReleaseMode) // the only way to keep Gin from printing its route list to standard output
+	engine := gin.New()
+	engine.RedirectTrailingSlash = false
+	engine.HandleMethodNotAllowed = true
+	engine.Use(s.identify, s.logAccess, s.recoverPanic, allowAnyOrigin)
+	engine.NoRoute(func(c *gin.Context) { writeFailure(c.Writer, errNoRoute) })
+	engine.NoMethod(func(c *gin.Context) { writeFailure(c.Writer, errNoMethod) })
+
+	wire := humagin.New(engine, s.config(version))
+	wire.UseMiddleware(s.authenticate)
+	for _, r := range s.routes() {
+		r.register(wire, r.operation(wire.OpenAPI().Components.Schemas))
+	}
+	forgetHumaErrors(wire.OpenAPI())
+
+	document, err := json.Marshal(wire.OpenAPI())
+	if err != nil {
+		return nil, fmt.Errorf("rendering the OpenAPI document: %w", err)
+	}
+	engine.GET(basePath+"/openapi.json", func(c *gin.Context) { c.Data(http.StatusOK, jsonType, document) })
+	return withoutTrailingSlash(engine), nil
+}
+
+// config leaves out what huma serves by itself: its documentation page loads scripts from elsewhere, its schema links
+// would add a field to every answer, and its own handler for the document is not safe for concurrent use.
+func (s *Server) config(version string) huma.Config {
+	c := huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title:       "Posthorn",
+				Version:     version,
+				Description: "Durable webhook delivery. Speaks version 1 of the Svix API, so that every Svix client works with it.",
+			},
+			Components: &huma.Components{
+				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					bearerScheme: {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
+				},
+			},
+		},
+		Formats:       huma.DefaultFormats,
+		DefaultFormat: jsonType,
+		Transformers:  []huma.Transformer{s.translateFailure, speakToOldClients},
+	}
+	c.AllowAdditionalPropertiesByDefault = true // clients newer than this server may send fields that it doesn't know
+	return c
+}
+
+// withoutTrailingSlash makes /app/ and /app one path. Redirecting would lose the body of a POST with some clients.
+func withoutTrailingSlash(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path := strings.TrimRight(r.URL.Path, "/"); path != r.URL.Path && path != "" {
+			r = r.Clone(r.Context())
+			r.URL.Path, r.URL.RawPath = path, ""
+		}
+		next.ServeHTTP(w, r)
+	})
+}

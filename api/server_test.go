@@ -1,0 +1,165 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn"
+)
+
+func TestOptionsAreChecked(t *testing.T) {
+	t.Parallel()
+	_, err := New(Options{})
+	for _, missing := range []string{"Store", "Dispatcher", "Tokens"} {
+		require.ErrorContains(t, err, missing)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, method := range []string{"GET", "HEAD"} {
+		for _, path := range []string{"/health", "/health/", "/health/ping", "/health/ping/"} {
+			r := b.as("", method, path, "")
+			require.Equal(t, http.StatusNoContent, r.status)
+			require.Empty(t, r.body)
+		}
+	}
+	b.dispatcher.fail(errors.New("dial tcp 10.1.2.3"))
+	r := b.as("", "GET", "/health", "")
+	require.Equal(t, http.StatusServiceUnavailable, r.status)
+	require.JSONEq(t, `{"database":{"status":"ok"},"temporal":{"status":"error"}}`, r.body)
+	require.Contains(t, b.log.String(), "10.1.2.3")
+	require.Equal(t, http.StatusNoContent, b.as("", "GET", "/health/ping", "").status)
+}
+
+func TestAnswersOutsideOfTheRoutes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.run(t, strings.NewReplacer(), []scenario{
+		{name: "an unknown path is not found", method: "GET", path: "/nope", status: 404, contains: []string{`"code":"not_found"`, `"detail":`}},
+		{name: "an unknown method is not allowed", method: "DELETE", path: "/app", status: 405, contains: []string{`"code":"method_not_allowed"`}},
+	})
+	t.Run("pages of any origin may call", func(t *testing.T) {
+		r := b.with(http.Header{"Origin": {"https://example.com"}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"authorization,idempotency-key"}},
+			"OPTIONS", "/app", "")
+		require.Equal(t, http.StatusNoContent, r.status)
+		require.Equal(t, "*", r.header.Get("Access-Control-Allow-Origin"))
+		require.Equal(t, "authorization,idempotency-key", r.header.Get("Access-Control-Allow-Headers"))
+		require.Contains(t, r.header.Get("Access-Control-Allow-Methods"), "PATCH")
+		require.Equal(t, "600", r.header.Get("Access-Control-Max-Age"))
+		require.Equal(t, "*", b.do("GET", "/app", "").header.Get("Access-Control-Allow-Origin"))
+	})
+	t.Run("requests have an id", func(t *testing.T) {
+		require.NotEmpty(t, b.do("GET", "/app", "").header.Get(requestIDHeader))
+		r := b.with(http.Header{requestIDHeader: {"mine-1"}}, "GET", "/app", "")
+		require.Equal(t, "mine-1", r.header.Get(requestIDHeader))
+		require.Contains(t, b.log.String(), "request_id=mine-1")
+		r = b.with(http.Header{requestIDHeader: {strings.Repeat("x", 129)}}, "GET", "/app", "")
+		require.Less(t, len(r.header.Get(requestIDHeader)), 129)
+	})
+	t.Run("answers are JSON whatever is asked for", func(t *testing.T) {
+		for _, accept := range []string{"text/html", "application/cbor", "json", "*/*"} {
+			r := b.with(http.Header{"Accept": {accept}, "Authorization": {"Bearer " + b.org}, "Content-Type": {"application/x-www-form-urlencoded"}}, "POST", "/app", `{"name":"x"}`)
+			require.Equal(t, http.StatusCreated, r.status, r.body)
+			require.Equal(t, jsonType, r.header.Get("Content-Type"))
+		}
+	})
+}
+
+// broken is a dispatcher whose calls end as no call should.
+type broken struct{ ping func() error }
+
+func (b broken) Start(context.Context, posthorn.Message) error          { return b.ping() }
+func (b broken) Resend(context.Context, posthorn.Message, string) error { return b.ping() }
+func (b broken) Ping(context.Context) error                             { return b.ping() }
+
+func TestInternalErrorsAreHiddenAndLogged(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func() error{
+		"an error": func() error { return errors.New("pq: password hunter2") },
+		"a panic":  func() error { panic("password hunter2") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			app := b.application()
+			log := &syncBuffer{}
+			server, err := New(Options{Store: b.store, Dispatcher: broken{end}, Tokens: b.tokens, Logger: newLogger(log)})
+			require.NoError(t, err)
+			listener := httptest.NewServer(server.Handler())
+			defer listener.Close()
+			b.url = listener.URL
+			r := b.do("POST", "/app/"+app+"/msg", `{"eventType":"e","payload":{}}`)
+			require.Equal(t, http.StatusInternalServerError, r.status)
+			require.JSONEq(t, `{"code":"server_error","detail":"Internal server error"}`, r.body)
+			require.Contains(t, log.String(), "hunter2")
+			require.Contains(t, log.String(), "request_id="+r.header.Get(requestIDHeader))
+		})
+	}
+}
+
+func TestEveryCodeHasAWireForm(t *testing.T) {
+	t.Parallel()
+	s := &Server{log: newLogger(&syncBuffer{})}
+	for code, want := range map[posthorn.Code]int{
+		posthorn.Invalid: 422, posthorn.Unauthorized: 401, posthorn.Forbidden: 403, posthorn.NotFound: 404, posthorn.Conflict: 409,
+		posthorn.TooLarge: 413, posthorn.LimitReached: 400, posthorn.Gone: 400, posthorn.Unavailable: 503, posthorn.Internal: 500, "new": 500,
+	} {
+		f := s.failure(t.Context(), &posthorn.Error{Code: code})
+		require.Equal(t, want, f.status, code)
+		encoded, err := json.Marshal(f)
+		require.NoError(t, err)
+		require.Contains(t, string(encoded), "detail")
+	}
+}
+
+func TestOpenAPI(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.as("", "GET", "/openapi.json", "")
+	require.Equal(t, http.StatusOK, r.status)
+	require.Equal(t, jsonType, r.header.Get("Content-Type"))
+	var document struct {
+		OpenAPI string
+		Info    struct{ Version string }
+		Paths   map[string]map[string]struct {
+			OperationID string
+			Responses   map[string]any
+		}
+		Components struct {
+			Schemas map[string]struct{ Properties map[string]any }
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(r.body), &document))
+	require.Equal(t, "3.1.0", document.OpenAPI)
+	require.Equal(t, "1.2.3", document.Info.Version)
+	for _, route := range (&Server{}).routes() {
+		op := document.Paths[basePath+route.path][strings.ToLower(route.method)]
+		require.Equal(t, route.id, op.OperationID)
+		for _, status := range route.success {
+			require.Contains(t, op.Responses, strconv.Itoa(status), route.id)
+		}
+	}
+	require.NotContains(t, r.body, "ErrorModel")
+	require.NotContains(t, r.body, "$schema")
+	require.NotContains(t, r.body, "problem+json")
+	for schema, properties := range map[string][]string{
+		"ApplicationIn": {"name", "uid", "metadata"}, "EndpointIn": {"url", "secret"}, "EndpointOut": {"url", "metadata"},
+		"MessageIn": {"payload", "eventType", "application"}, "MessageOut": {"payload", "timestamp"},
+		"MessageAttemptOut": {"response", "statusText"}, "EndpointMessageOut": {"payload", "status", "state"}, "MessageEndpointOut": {"url", "status"},
+		"HttpErrorOut": {"code", "detail"}, "HttpValidationError": {"detail"},
+	} {
+		for _, property := range properties {
+			require.Contains(t, document.Components.Schemas[schema].Properties, property, schema)
+		}
+	}
+	require.NotContains(t, document.Components.Schemas["EndpointOut"].Properties, "secret")
+}
