@@ -1,0 +1,61 @@
+package activities
+
+import (
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/posthorn/posthorn"
+)
+
+// The types of the errors that activities return, as Temporal shows them. A failed attempt has its error class as type.
+const (
+	// ErrorExhausted ends a delivery: every scheduled attempt failed. It is not retried.
+	ErrorExhausted = "DeliveryExhausted"
+	// ErrorHeld keeps a delivery waiting because its endpoint takes no messages for the time being.
+	ErrorHeld = "DeliveryHeld"
+	// ErrorStorage means that the database could not be read or written. It is retried.
+	ErrorStorage = "Storage"
+	// ErrorMissing means that the message is not in the database. It is not retried.
+	ErrorMissing = "MessageMissing"
+)
+
+// storeError makes an error of the store fit for Temporal: the cause stays out of the history's error chain, whose
+// details could hold more than an operator should see, but its text is kept.
+func storeError(err error) error {
+	if posthorn.CodeOf(err) == posthorn.NotFound {
+		return temporal.NewNonRetryableApplicationError(err.Error(), ErrorMissing, nil)
+	}
+	return temporal.NewApplicationError(err.Error(), ErrorStorage)
+}
+
+// attemptError reports a failed attempt. Its text is what the Web UI shows as the last failure, and its NextRetryDelay
+// has Temporal wait until the next attempt is due.
+func attemptError(attempt posthorn.Attempt, now time.Time) error {
+	options := temporal.ApplicationErrorOptions{
+		// A receiver that fails is an everyday event for us, not a fault of the worker.
+		Category: temporal.ApplicationErrorCategoryBenign,
+	}
+	if attempt.NextAt.IsZero() {
+		options.NonRetryable = true
+		return temporal.NewApplicationErrorWithOptions(attempt.Message, ErrorExhausted, options)
+	}
+	// Zero would mean "as the retry policy says".
+	options.NextRetryDelay = max(attempt.NextAt.Sub(now), time.Millisecond)
+	return temporal.NewApplicationErrorWithOptions(attempt.Message, attempt.ErrorClass, options)
+}
+
+// heldError has Temporal ask again after a while.
+func heldError(reason string, recheck time.Duration) error {
+	return temporal.NewApplicationErrorWithOptions(reason, ErrorHeld, temporal.ApplicationErrorOptions{
+		Category:       temporal.ApplicationErrorCategoryBenign,
+		NextRetryDelay: recheck,
+	})
+}
+
+// IsExhausted reports whether an activity ended because the schedule of a delivery is used up.
+func IsExhausted(err error) bool {
+	app, ok := errors.AsType[*temporal.ApplicationError](err)
+	return ok && app.Type() == ErrorExhausted
+}

@@ -1,0 +1,54 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/internal/store"
+)
+
+// ResendInput asks for one more attempt of a delivery.
+type ResendInput struct {
+	MessageID  string
+	AppID      string
+	EndpointID string
+	AttemptID  string // the attempt to make, chosen beforehand so that a repeated run recognises it
+}
+
+// ResendResult is how the attempt ended. A failed one is a result, not an error: nobody tries again by itself.
+type ResendResult struct {
+	Delivered bool
+	Message   string // such as "200 OK after 12 ms"
+}
+
+// Resend makes one attempt by hand, whatever the state of the delivery and the subscriptions of the endpoint are.
+func (a *Activities) Resend(ctx context.Context, in ResendInput) (ResendResult, error) {
+	made, err := a.Store.Attempt(ctx, in.MessageID, in.AttemptID)
+	if err == nil {
+		return ResendResult{made.Success, made.Message}, nil
+	}
+	if posthorn.CodeOf(err) != posthorn.NotFound {
+		return ResendResult{}, storeError(fmt.Errorf("reading attempt %s: %w", in.AttemptID, err))
+	}
+	message, err := a.Store.MessageByID(ctx, in.MessageID)
+	if err != nil {
+		return ResendResult{}, storeError(fmt.Errorf("reading message %s: %w", in.MessageID, err))
+	}
+	if message.Payload == nil {
+		return ResendResult{Message: "not sent: the payload has expired or was expunged"}, nil
+	}
+	endpoint, err := a.Store.Endpoint(ctx, in.AppID, in.EndpointID)
+	if posthorn.CodeOf(err) == posthorn.NotFound {
+		return ResendResult{Message: "not sent: the endpoint was deleted"}, nil
+	}
+	if err != nil {
+		return ResendResult{}, storeError(fmt.Errorf("reading endpoint %s: %w", in.EndpointID, err))
+	}
+	made = a.attempt(&message, &endpoint, posthorn.Manual, 0)
+	made.ID = in.AttemptID
+	if _, err := a.record(ctx, store.Record{MessageID: in.MessageID, AppID: in.AppID, Attempts: []posthorn.Attempt{made}}); err != nil {
+		return ResendResult{}, storeError(err)
+	}
+	return ResendResult{made.Success, made.Message}, nil
+}

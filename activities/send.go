@@ -1,0 +1,111 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/internal/egress"
+	"github.com/posthorn/posthorn/internal/store"
+	"github.com/posthorn/posthorn/signing"
+)
+
+// attempt signs and posts a message to an endpoint once. It does not record what happened.
+// scheduled is how many scheduled attempts the delivery has had; the attempt tells when the next one is due.
+func (a *Activities) attempt(m *posthorn.Message, ep *posthorn.Endpoint, trigger posthorn.Trigger, scheduled int) posthorn.Attempt {
+	made := posthorn.Attempt{
+		ID:         posthorn.AttemptID.New(),
+		MessageID:  m.ID,
+		AppID:      m.AppID,
+		EndpointID: ep.ID,
+		EventType:  m.EventType,
+		Trigger:    trigger,
+		URL:        egress.PublicURL(ep.URL),
+		StartedAt:  a.Now(),
+	}
+	header, err := signedHeader(m, ep, made.StartedAt)
+	if err != nil {
+		made.ErrorClass, made.Message = "signing", "the message could not be signed: "+err.Error()
+		a.scheduleNext(&made, scheduled, 0)
+		return made
+	}
+	result := a.Egress.Post(a.sending, egress.Request{URL: ep.URL, Header: header, Body: m.Payload})
+	a.slow.observe(ep.ID, result.Duration, a.SlowAfter)
+
+	made.Duration = result.Duration
+	made.Success = result.Success()
+	made.Status = result.Status
+	made.Header = result.Header
+	made.Body = result.Body
+	made.Truncated = result.BodyTruncated
+	made.ErrorClass = string(result.Class)
+	made.Message = result.Message
+	if !made.Success {
+		a.scheduleNext(&made, scheduled, result.RetryAfter)
+	}
+	return made
+}
+
+func (a *Activities) scheduleNext(made *posthorn.Attempt, scheduled int, retryAfter time.Duration) {
+	if made.Trigger != posthorn.Automatic {
+		return
+	}
+	if wait, again := a.Schedule.Next(scheduled+1, retryAfter); again {
+		made.NextAt = made.StartedAt.Add(made.Duration).Add(wait)
+	}
+}
+
+// signedHeader returns the request's header. The endpoint's own headers may replace Content-Type, nothing else of ours.
+func signedHeader(m *posthorn.Message, ep *posthorn.Endpoint, at time.Time) (http.Header, error) {
+	signature, err := signing.Sign(m.ID, at, m.Payload, ep.SigningKeys(at)...)
+	if err != nil {
+		return nil, err
+	}
+	header := make(http.Header, len(ep.Headers)+4)
+	header.Set("Content-Type", "application/json")
+	for name, value := range ep.Headers {
+		if http.CanonicalHeaderKey(name) == "Content-Type" {
+			header.Del("Content-Type")
+		}
+		header[name] = []string{value}
+	}
+	header.Set(signing.HeaderID, m.ID)
+	header.Set(signing.HeaderTimestamp, strconv.FormatInt(at.Unix(), 10))
+	header.Set(signing.HeaderSignature, signature)
+	return header, nil
+}
+
+// maxLabel keeps a label within Temporal's limit of 400 bytes for a summary.
+const maxLabel = 200
+
+// Label names an endpoint's URL for people: host and path, without what could be secret.
+func Label(url string) string {
+	label := egress.Label(url)
+	if len(label) > maxLabel {
+		label = strings.ToValidUTF8(label[:maxLabel], "") + "…"
+	}
+	return label
+}
+
+// record writes facts that must not be lost: a request that was made can't be unmade, and an attempt without a record
+// is made again. So it tries for a while where the database refuses.
+func (a *Activities) record(ctx context.Context, r store.Record) ([]posthorn.Attempt, error) {
+	for wait := 50 * time.Millisecond; ; wait *= 2 {
+		attempts, err := a.Store.Record(ctx, r)
+		if err == nil {
+			return attempts, nil
+		}
+		if wait > time.Second {
+			return nil, fmt.Errorf("recording %d attempts of %s: %w", len(r.Attempts), r.MessageID, err)
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("recording %d attempts of %s: %w", len(r.Attempts), r.MessageID, err)
+		}
+	}
+}

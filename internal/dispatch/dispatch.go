@@ -1,0 +1,125 @@
+// Package dispatch starts the workflows that deliver messages.
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/activities"
+	"github.com/posthorn/posthorn/internal/routing"
+	"github.com/posthorn/posthorn/internal/store"
+	"github.com/posthorn/posthorn/workflows"
+)
+
+const (
+	// startTimeout bounds the wait for Temporal; whoever posts an event is told to come again rather than kept waiting.
+	startTimeout = 5 * time.Second
+	// handOver is how old a message may be to be handed to the fast lane in memory. An older one may have been sent
+	// before, so the fast lane has to consult the record.
+	handOver = time.Second
+)
+
+// Dispatcher starts workflows with the client that the worker uses too: Temporal then gives a workflow's first task
+// straight back to this process.
+type Dispatcher struct {
+	Client         client.Client
+	Store          store.Endpoints
+	Routes         *routing.Table
+	Accepted       *activities.Accepted
+	AttemptTimeout time.Duration
+}
+
+// Start begins the workflow of a stored message, whose ID is the message's. When it returns nil the workflow is
+// durable. Conflict: it has begun before. Unavailable: Temporal did not answer in time; the workflow may have begun.
+func (d *Dispatcher) Start(ctx context.Context, m posthorn.Message) error {
+	endpoints, err := d.Routes.Match(ctx, &m)
+	if err != nil {
+		return err
+	}
+	if m.Payload != nil && time.Since(m.CreatedAt) < handOver {
+		d.Accepted.Put(m)
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	_, err = d.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                                       m.ID,
+		TaskQueue:                                workflows.TaskQueue,
+		WorkflowIDReusePolicy:                    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		EnableEagerStart:                         true,
+		StaticSummary:                            summary(m.EventType, len(endpoints)),
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			workflows.ApplicationAttribute.ValueSet(m.AppID),
+			workflows.EventTypeAttribute.ValueSet(truncate(m.EventType)),
+		),
+	}, workflows.DeliverMessageType, workflows.DeliverMessageInput{MessageID: m.ID, AppID: m.AppID, EventType: m.EventType})
+	if err == nil {
+		return nil
+	}
+	d.Accepted.Drop(m.ID)
+	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+		return posthorn.Errorf(posthorn.Conflict, "the delivery of %s has begun before", m.ID)
+	}
+	return unavailable("starting the delivery of "+m.ID, err)
+}
+
+// Resend begins one attempt by hand. When it returns nil the attempt will be made. NotFound: no such endpoint.
+func (d *Dispatcher) Resend(ctx context.Context, m posthorn.Message, endpointID string) error {
+	endpoint, err := d.Store.Endpoint(ctx, m.AppID, endpointID)
+	if err != nil {
+		return err
+	}
+	in := workflows.ResendMessageInput{
+		ResendInput: activities.ResendInput{
+			MessageID: m.ID, AppID: m.AppID, EndpointID: endpointID, AttemptID: posthorn.AttemptID.New(),
+		},
+		Label:          activities.Label(endpoint.URL),
+		AttemptTimeout: d.AttemptTimeout,
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	_, err = d.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:               workflows.ResendWorkflowID(m.ID, in.AttemptID),
+		TaskQueue:        workflows.TaskQueue,
+		EnableEagerStart: true,
+		StaticSummary:    fmt.Sprintf("resend %s → %s", truncate(m.EventType), in.Label),
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			workflows.ApplicationAttribute.ValueSet(m.AppID),
+			workflows.EventTypeAttribute.ValueSet(truncate(m.EventType)),
+		),
+	}, workflows.ResendMessageType, in)
+	if err != nil {
+		return unavailable("starting the resend of "+m.ID, err)
+	}
+	return nil
+}
+
+// Ping reports whether Temporal answers.
+func (d *Dispatcher) Ping(ctx context.Context) error {
+	if _, err := d.Client.CheckHealth(ctx, nil); err != nil {
+		return unavailable("checking Temporal", err)
+	}
+	return nil
+}
+
+func unavailable(doing string, err error) error {
+	return &posthorn.Error{Code: posthorn.Unavailable, Message: "the delivery engine did not answer; try again", Err: fmt.Errorf("%s: %w", doing, err)}
+}
+
+// summary is the line that the Web UI shows for a workflow.
+func summary(eventType string, endpoints int) string {
+	noun := "endpoints"
+	if endpoints == 1 {
+		noun = "endpoint"
+	}
+	return fmt.Sprintf("%s → %d %s", truncate(eventType), endpoints, noun)
+}
+
+// truncate keeps a name within what a Keyword search attribute can hold on SQL (255 characters).
+func truncate(name string) string { return name[:min(len(name), 255)] }

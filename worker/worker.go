@@ -1,0 +1,55 @@
+// Package worker builds the Temporal worker that runs Posthorn's workflows and activities.
+package worker
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/posthorn/posthorn/activities"
+	"github.com/posthorn/posthorn/workflows"
+)
+
+// Limits of one process. A request in flight costs a goroutine and some kilobytes, so they are generous.
+const (
+	// maxWorkflowTasks is how many messages can be in the fast lane at once: each holds a workflow task.
+	maxWorkflowTasks = 2000
+	// maxActivities is how many attempts the durable lane can have in flight.
+	maxActivities = 4000
+	// maxEagerActivities of one workflow start in the process that ran its fast lane, without a way through the task
+	// queue. The rest of a very large fan-out goes through it and may be sent by another process.
+	maxEagerActivities = 100
+)
+
+// New returns a worker that polls the task queue through c and is ready to start. The API has to start workflows with
+// the same client, otherwise their first round waits for a poll. stopTimeout is how long Stop lets activities end.
+func New(c client.Client, a *activities.Activities, stopTimeout time.Duration) worker.Worker {
+	eager := maxEagerActivities
+	w := worker.New(c, workflows.TaskQueue, worker.Options{
+		MaxConcurrentWorkflowTaskExecutionSize:      maxWorkflowTasks,
+		MaxConcurrentLocalActivityExecutionSize:     maxWorkflowTasks,
+		MaxConcurrentActivityExecutionSize:          maxActivities,
+		MaxEagerActivityReservationsPerWorkflowTask: &eager,
+		WorkerStopTimeout:                           stopTimeout,
+		// A small machine under load can keep workflow code waiting for the processor longer than the default second.
+		DeadlockDetectionTimeout: 10 * time.Second,
+		// Names are given below and are part of histories: a function that is renamed keeps its old name there.
+		DisableRegistrationAliasing: true,
+	})
+	w.RegisterWorkflowWithOptions(workflows.DeliverMessage, workflow.RegisterOptions{Name: workflows.DeliverMessageType})
+	w.RegisterWorkflowWithOptions(workflows.ResendMessage, workflow.RegisterOptions{Name: workflows.ResendMessageType})
+	w.RegisterWorkflowWithOptions(workflows.SweepUndispatched, workflow.RegisterOptions{Name: workflows.SweepUndispatchedType})
+	for name, run := range map[string]any{
+		"SendToAll":      a.SendToAll,
+		"SendToEndpoint": a.SendToEndpoint,
+		"CloseDelivery":  a.CloseDelivery,
+		"Resend":         a.Resend,
+		"Sweep":          a.Sweep,
+	} {
+		w.RegisterActivityWithOptions(run, activity.RegisterOptions{Name: name})
+	}
+	return w
+}
