@@ -1,0 +1,134 @@
+package app_test
+
+import (
+	"flag"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	svix "github.com/svix/svix-webhooks/go"
+	"go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/posthorn/posthorn/workflows"
+)
+
+var record = flag.Bool("record", false, "write the histories that package workflows replays in its tests")
+
+// TestRecordHistories runs every workflow down each of its branches and replays what came of it. With -record it keeps
+// the histories: later versions of the workflows have to replay them too.
+func TestRecordHistories(t *testing.T) {
+	t.Parallel()
+	for name, run := range map[string]func(t *testing.T, b *bundle) (workflowID string){
+		"delivered": func(t *testing.T, b *bundle) string {
+			r := newReceiver(t, nil)
+			b.endpoint(svix.EndpointIn{Url: r.URL})
+			b.endpoint(svix.EndpointIn{Url: r.URL})
+			return b.send("a", `{}`)
+		},
+		"without-endpoints": func(_ *testing.T, b *bundle) string { return b.send("a", `{}`) },
+		"delivered-after-retries": func(t *testing.T, b *bundle) string {
+			flaky := func(w http.ResponseWriter, _ *http.Request, n int) {
+				if n < 3 {
+					w.WriteHeader(http.StatusServiceUnavailable)
+				}
+			}
+			b.endpoint(svix.EndpointIn{Url: newReceiver(t, nil).URL})
+			b.endpoint(svix.EndpointIn{Url: newReceiver(t, flaky).URL})
+			b.endpoint(svix.EndpointIn{Url: newReceiver(t, flaky).URL})
+			return b.send("a", `{}`)
+		},
+		"exhausted": func(t *testing.T, b *bundle) string {
+			b.endpoint(svix.EndpointIn{Url: newReceiver(t, nil).URL})
+			b.endpoint(svix.EndpointIn{Url: newReceiver(t, always(500)).URL})
+			return b.send("a", `{}`)
+		},
+		"cancelled": func(t *testing.T, b *bundle) string {
+			bad := newReceiver(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
+				w.Header().Set("Retry-After", "3600")
+				w.WriteHeader(http.StatusServiceUnavailable)
+			})
+			b.endpoint(svix.EndpointIn{Url: bad.URL})
+			id := b.send("a", `{}`)
+			b.waitState(id, "retrying")
+			require.NoError(t, b.temporal().CancelWorkflow(b.ctx, id, ""))
+			return id
+		},
+		"endpoint-deleted": func(t *testing.T, b *bundle) string {
+			bad := newReceiver(t, always(500))
+			ep := b.endpoint(svix.EndpointIn{Url: bad.URL})
+			id := b.send("a", `{}`)
+			b.waitState(id, "retrying")
+			require.NoError(t, b.svix.Endpoint.Delete(b.ctx, b.appID, ep.Id))
+			return id
+		},
+		"resent": func(t *testing.T, b *bundle) string {
+			ep := b.endpoint(svix.EndpointIn{Url: newReceiver(t, nil).URL})
+			id := b.send("a", `{}`)
+			b.waitState(id, "delivered")
+			require.NoError(t, b.svix.MessageAttempt.Resend(b.ctx, b.appID, id, ep.Id))
+			found := b.list(b.temporal(), `WorkflowType="ResendMessage" AND PosthornApplication="`+b.appID+`"`, 1)
+			return found[0].GetExecution().GetWorkflowId()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			id := run(t, b)
+			c := b.temporal()
+			require.Eventually(t, func() bool {
+				return b.describe(c, id).GetWorkflowExecutionInfo().GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+			}, 30*time.Second, 20*time.Millisecond)
+			history := &historypb.History{Events: b.history(c, id)}
+
+			replayer := worker.NewWorkflowReplayer()
+			replayer.RegisterWorkflowWithOptions(workflows.DeliverMessage, workflow.RegisterOptions{Name: workflows.DeliverMessageType})
+			replayer.RegisterWorkflowWithOptions(workflows.ResendMessage, workflow.RegisterOptions{Name: workflows.ResendMessageType})
+			require.NoError(t, replayer.ReplayWorkflowHistory(nil, history))
+
+			if *record {
+				for _, e := range history.GetEvents() {
+					forgetMachine(e)
+				}
+				text, err := protojson.MarshalOptions{Multiline: true, Indent: " "}.Marshal(history)
+				require.NoError(t, err)
+				require.NoError(t, os.WriteFile(filepath.Join("..", "..", "workflows", "testdata", name+".json"), text, 0o644))
+			}
+		})
+	}
+}
+
+// forgetMachine removes the name of the machine from an event.
+func forgetMachine(e *historypb.HistoryEvent) {
+	const worker = "worker"
+	if a := e.GetWorkflowExecutionStartedEventAttributes(); a != nil {
+		a.Identity = worker
+	}
+	if a := e.GetWorkflowTaskStartedEventAttributes(); a != nil {
+		a.Identity = worker
+	}
+	if a := e.GetWorkflowTaskCompletedEventAttributes(); a != nil {
+		a.Identity = worker
+	}
+	if a := e.GetActivityTaskStartedEventAttributes(); a != nil {
+		a.Identity = worker
+	}
+	if a := e.GetActivityTaskCompletedEventAttributes(); a != nil {
+		a.Identity = worker
+	}
+	if a := e.GetActivityTaskFailedEventAttributes(); a != nil {
+		a.Identity = worker
+	}
+	if a := e.GetWorkflowTaskScheduledEventAttributes(); a.GetTaskQueue().GetKind() == enums.TASK_QUEUE_KIND_STICKY {
+		a.TaskQueue.Name = worker
+	}
+	if a := e.GetWorkflowExecutionCancelRequestedEventAttributes(); a != nil {
+		a.Identity = worker
+	}
+}

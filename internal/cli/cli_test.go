@@ -1,0 +1,289 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/internal/config"
+)
+
+func TestMisuseIsOneLineAndCode2(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		args []string
+		env  map[string]string
+		want string
+	}{
+		"an unknown command": {
+			args: []string{"frobnicate"},
+			want: `unexpected argument frobnicate (run "posthorn --help")`,
+		},
+		"an unknown flag": {
+			args: []string{"dev", "--listn", "127.0.0.1:1"},
+			want: `unknown flag --listn, did you mean "--listen"? (run "posthorn dev --help")`,
+		},
+		"a flag without its value": {
+			args: []string{"dev", "--data-dir"},
+			want: `--data-dir needs a value (run "posthorn dev --help")`,
+		},
+		"an argument too few": {
+			args: []string{"send", "demo"},
+			want: `expected "<event-type>" (run "posthorn send --help")`,
+		},
+		"an address without a port": {
+			args: []string{"dev", "--listen", "localhost"},
+			want: `--listen must be host:port such as 127.0.0.1:8071, not "localhost" (run "posthorn dev --help")`,
+		},
+		"a Temporal address without a port": {
+			args: []string{"dev", "--temporal-listen", "localhost"},
+			want: `--temporal-listen must be host:port such as 127.0.0.1:8071, not "localhost" (run "posthorn dev --help")`,
+		},
+		"a Web UI address without a port": {
+			args: []string{"dev", "--temporal-ui-listen", "on"},
+			want: `--temporal-ui-listen must be host:port such as 127.0.0.1:8071, not "on" (run "posthorn dev --help")`,
+		},
+		"no data folder": {
+			args: []string{"dev", "--data-dir", ""},
+			want: `--data-dir must name a folder (run "posthorn dev --help")`,
+		},
+		"a wait that is no duration": {
+			args: []string{"dev", "--retry-schedule", "5s,soon"},
+			want: `--retry-schedule: "soon" is not a duration such as 30s, 5m or 2h (run "posthorn dev --help")`,
+		},
+		"a wait that is too long": {
+			args: []string{"dev", "--retry-schedule", "721h"},
+			want: `--retry-schedule must have waits above 0 and up to 30 days (720h), not 721h0m0s (run "posthorn dev --help")`,
+		},
+		"a timeout that is no duration": {
+			args: []string{"dev", "--attempt-timeout", "15"},
+			want: `--attempt-timeout: "15" is not a duration such as 500ms, 15s or 1m (run "posthorn dev --help")`,
+		},
+		"a timeout out of bounds": {
+			args: []string{"dev", "--attempt-timeout", "2m"},
+			want: `--attempt-timeout must be between 1s and 1m0s, not 2m0s (run "posthorn dev --help")`,
+		},
+		"a subnet that is none": {
+			args: []string{"dev", "--allow-subnets", "10.0.0.0/8,intranet"},
+			want: `--allow-subnets: "intranet" is not a network such as 10.0.0.0/8 (run "posthorn dev --help")`,
+		},
+		"an unknown durability": {
+			args: []string{"dev", "--durability", "some"},
+			want: `--durability must be one of "full","normal" but got "some" (run "posthorn dev --help")`,
+		},
+		"an unknown log format": {
+			args: []string{"dev", "--log-format", "xml"},
+			want: `--log-format must be one of "text","json" but got "xml" (run "posthorn dev --help")`,
+		},
+		"an unknown log level": {
+			args: []string{"dev", "--log-level", "loud"},
+			want: `--log-level: must be debug, info, warn or error, not "loud" (run "posthorn dev --help")`,
+		},
+		"several problems at once, one from a variable": {
+			args: []string{"dev", "--attempt-timeout", "2m"},
+			env:  map[string]string{"POSTHORN_LISTEN": "localhost"},
+			want: `--listen must be host:port such as 127.0.0.1:8071, not "localhost"; --attempt-timeout must be between 1s and 1m0s, not 2m0s (set by POSTHORN_LISTEN) (run "posthorn dev --help")`,
+		},
+		"a bad variable is named": {
+			args: []string{"dev"},
+			env:  map[string]string{"POSTHORN_LOG_LEVEL": "loud"},
+			want: `--log-level: must be debug, info, warn or error, not "loud" (set by POSTHORN_LOG_LEVEL) (run "posthorn dev --help")`,
+		},
+		"a server that is no URL": {
+			args: []string{"healthcheck", "--server", "localhost:8071"},
+			want: `--server must be a URL such as http://127.0.0.1:8071, not "localhost:8071" (run "posthorn healthcheck --help")`,
+		},
+		"a name that no application has": {
+			args: []string{"send", "..", "order.created"},
+			want: `an application is named with letters, digits, hyphens, full stops and underscores, not ".." (run "posthorn send --help")`,
+		},
+		"an id that is none": {
+			args: []string{"token", "--app", "app_1"},
+			want: `--app app_1 is not an id: ids are app_ and 26 characters (run "posthorn token --help")`,
+		},
+		"a status that is none": {
+			args: []string{"listen", "--status", "99"},
+			want: `--status must be between 200 and 599, not 99 (run "posthorn listen --help")`,
+		},
+		"two ways to answer": {
+			args: []string{"listen", "--status", "500", "--forward", "http://localhost:3000"},
+			want: `--status and --forward exclude each other: what is forwarded gets the answer from there (run "posthorn listen --help")`,
+		},
+		"a forward address that is no URL": {
+			args: []string{"listen", "--forward", "localhost:3000"},
+			want: `--forward must be a URL such as http://localhost:3000/webhooks, not "localhost:3000" (run "posthorn listen --help")`,
+		},
+		"an address that cannot be sent to": {
+			args: []string{"listen", "--address", "0.0.0.0:4000"},
+			want: `--address must name the host that the server is to send to, not "0.0.0.0:4000" (run "posthorn listen --help")`,
+		},
+		"no token and no data folder": {
+			args: []string{"listen", "--data-dir", "/nowhere"},
+			want: `no token: give one with --token, or --data-dir: /nowhere is not the data folder of a server (run "posthorn listen --help")`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var stdout, stderr bytes.Buffer
+			env := func(name string) (string, bool) {
+				value, ok := tc.env[name]
+				return value, ok
+			}
+
+			code := Main(t.Context(), tc.args, strings.NewReader(""), &stdout, &stderr, env)
+
+			require.Equal(t, 2, code)
+			require.Equal(t, "posthorn: "+tc.want+"\n", stderr.String())
+			require.Empty(t, stdout.String())
+		})
+	}
+}
+
+func TestHelpTellsEveryFlagWithItsVariableAndDefault(t *testing.T) {
+	t.Parallel()
+	for command, flags := range map[string][]struct{ flag, note string }{
+		"dev": {
+			{"--listen=", "[default 127.0.0.1:8071; $POSTHORN_LISTEN]"},
+			{"--data-dir=", "[default ./posthorn-data; $POSTHORN_DATA_DIR]"},
+			{"--temporal-listen=", "[default 127.0.0.1:7233; $POSTHORN_TEMPORAL_LISTEN]"},
+			{"--temporal-ui-listen=", "[default 127.0.0.1:8233; $POSTHORN_TEMPORAL_UI_LISTEN]"},
+			{"--retry-schedule=", "[default 5s,5m,30m,2h,5h,10h,14h,20h,24h; $POSTHORN_RETRY_SCHEDULE]"},
+			{"--attempt-timeout=", "[default 15s; $POSTHORN_ATTEMPT_TIMEOUT]"},
+			{"--allow-subnets=", "[$POSTHORN_ALLOW_SUBNETS]"},
+			{"--durability=", "[default full; $POSTHORN_DURABILITY]"},
+			{"--log-format=", "[default text; $POSTHORN_LOG_FORMAT]"},
+			{"--log-level=", "[default info; $POSTHORN_LOG_LEVEL]"},
+		},
+		"send": {
+			{"--server=", "[default http://127.0.0.1:8071; $POSTHORN_SERVER]"},
+			{"--token=", "[$POSTHORN_TOKEN]"},
+			{"--data-dir=", "[default ./posthorn-data; $POSTHORN_DATA_DIR]"},
+			{"--data=", "[default {}; $POSTHORN_DATA]"},
+			{"--event-id=", "[$POSTHORN_EVENT_ID]"},
+			{"--channels=", "[$POSTHORN_CHANNELS]"},
+			{"--create", "[$POSTHORN_CREATE]"},
+			{"--wait=", "[default 3s; $POSTHORN_WAIT]"},
+		},
+		"listen": {
+			{"--app=", "[default demo; $POSTHORN_APP]"},
+			{"--event-types=", "[$POSTHORN_EVENT_TYPES]"},
+			{"--forward=", "[$POSTHORN_FORWARD]"},
+			{"--status=", "[default 200; $POSTHORN_STATUS]"},
+			{"--address=", "[default 127.0.0.1:0; $POSTHORN_ADDRESS]"},
+			{"--json", "[$POSTHORN_JSON]"},
+		},
+		"token": {
+			{"--app=", "[$POSTHORN_APP]"},
+			{"--data-dir=", "[default ./posthorn-data; $POSTHORN_DATA_DIR]"},
+			{"--server=", "[default http://127.0.0.1:8071; $POSTHORN_SERVER]"},
+		},
+		"healthcheck": {{"--server=", "[default http://127.0.0.1:8071; $POSTHORN_SERVER]"}},
+	} {
+		for _, spelling := range [][]string{{command, "--help"}, {"help", command}} {
+			t.Run(strings.Join(spelling, " "), func(t *testing.T) {
+				t.Parallel()
+				b := setup(t)
+
+				require.Equal(t, 0, b.run(t, spelling...))
+
+				require.Empty(t, b.stderr.String())
+				text := strings.Join(strings.Fields(b.stdout.String()), " ") // as it is wrapped does not matter
+				for _, f := range flags {
+					require.Contains(t, text, " "+f.flag)
+					require.Contains(t, text, f.note)
+				}
+			})
+		}
+	}
+}
+
+func TestWithoutACommandTheHelpTextListsThem(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.Equal(t, 0, b.run(t))
+	for _, command := range []string{"dev", "send", "listen", "token", "healthcheck", "version"} {
+		require.Contains(t, b.stdout.String(), "\n  "+command+" ")
+	}
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	want := config.Config{
+		Listen:           "127.0.0.1:1",
+		DataDir:          "/data",
+		TemporalListen:   "127.0.0.1:2",
+		TemporalUIListen: "",
+		RetrySchedule:    posthorn.Schedule{time.Second, time.Minute},
+		AttemptTimeout:   3 * time.Second,
+		AllowSubnets: []netip.Prefix{
+			netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.7/32"),
+			netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"),
+		},
+		Durability: config.Normal,
+		LogFormat:  config.JSON,
+		LogLevel:   slog.LevelWarn,
+	}
+	given := map[string]string{
+		"listen": "127.0.0.1:1", "data-dir": "/data", "temporal-listen": "127.0.0.1:2", "temporal-ui-listen": "off",
+		"retry-schedule": "1s,1m", "attempt-timeout": "3s", "allow-subnets": "10.1.2.3/8,192.168.1.7",
+		"durability": "normal", "log-format": "json", "log-level": "WARN",
+	}
+
+	t.Run("come from flags", func(t *testing.T) {
+		t.Parallel()
+		args := []string{"dev"}
+		for flag, value := range given {
+			args = append(args, "--"+flag, value)
+		}
+		require.Equal(t, want, configured(t, setup(t), args...))
+	})
+	t.Run("come from variables of the same name", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		for flag, value := range given {
+			b.env["POSTHORN_"+strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))] = value
+		}
+		require.Equal(t, want, configured(t, b, "dev"))
+	})
+	t.Run("are the defaults and the loopback networks otherwise", func(t *testing.T) {
+		t.Parallel()
+		plain := config.Default()
+		plain.AllowSubnets = want.AllowSubnets[2:]
+		require.Equal(t, plain, configured(t, setup(t), "dev"))
+	})
+	t.Run("prefer the flag to the variable", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.env["POSTHORN_LISTEN"] = "nonsense"
+		require.Equal(t, "127.0.0.1:9", configured(t, b, "dev", "--listen", "127.0.0.1:9").Listen)
+	})
+	t.Run("take an empty schedule as a single attempt", func(t *testing.T) {
+		t.Parallel()
+		require.Empty(t, configured(t, setup(t), "dev", "--retry-schedule=").RetrySchedule)
+		b := setup(t)
+		b.env["POSTHORN_RETRY_SCHEDULE"] = ""
+		require.Empty(t, configured(t, b, "dev").RetrySchedule)
+	})
+	t.Run("take other empty variables as not set", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.env["POSTHORN_LISTEN"] = ""
+		require.Equal(t, config.Default().Listen, configured(t, b, "dev").Listen)
+	})
+}
+
+// configured returns what a server would run with.
+func configured(t *testing.T, b *bundle, args ...string) config.Config {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // it ends as soon as it has started
+	require.Equal(t, 0, b.program.main(ctx, args), b.stderr)
+	return b.configured
+}
