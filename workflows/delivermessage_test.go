@@ -158,7 +158,7 @@ func TestDeliverMessage(t *testing.T) {
 		t.Parallel()
 		env := setup(t)
 		env.SetTestTimeout(time.Minute)
-		ids := make([]string, 1500)
+		ids := make([]string, 1100)
 		for i := range ids {
 			ids[i] = posthorn.EndpointID.New()
 		}
@@ -169,6 +169,6 @@ func TestDeliverMessage(t *testing.T) {
 
 		var result workflows.DeliverMessageResult
 		require.NoError(t, env.GetWorkflowResult(&result))
-		require.Equal(t, 1500, result.Delivered)
+		require.Equal(t, 1100, result.Delivered)
 	})
 }

@@ -41,7 +41,7 @@ const Namespace = "default"
 const (
 	// drainMargin is what a graceful stop gives requests in flight beyond the attempt timeout, for recording them.
 	drainMargin = 5 * time.Second
-	sweepEvery  = time.Minute
+	sweepEvery  = 5 * time.Minute
 )
 
 // App is one running Posthorn: API, worker, and the embedded Temporal. Start and Close are idempotent.
