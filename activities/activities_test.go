@@ -429,6 +429,9 @@ func TestSweep(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, result.Started)
 	require.Equal(t, []string{left.ID}, b.starter.started)
+	remaining, err := b.store.Undispatched(t.Context(), "", time.Now().Add(time.Second), 10)
+	require.NoError(t, err)
+	require.Len(t, remaining, 1, "a message whose workflow exists is not looked at again")
 }
 
 func TestCloseWaitsForRequestsInFlight(t *testing.T) {

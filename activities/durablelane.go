@@ -32,6 +32,7 @@ type SendToEndpointResult struct {
 // next one. The first run usually finds the fast lane's attempt and reports it, so that the pending activity shows the
 // failure and the next time like any later run does.
 func (a *Activities) SendToEndpoint(ctx context.Context, in SendToEndpointInput) (SendToEndpointResult, error) {
+	defer keepAlive(ctx)()
 	if err := a.flights.wait(ctx, in.MessageID, in.EndpointID); err != nil {
 		return SendToEndpointResult{}, err
 	}
@@ -61,6 +62,34 @@ func (a *Activities) report(ctx context.Context, attempt posthorn.Attempt, n int
 		activity.RecordHeartbeat(ctx, n)
 	}
 	return attemptError(attempt, a.Now())
+}
+
+// HeartbeatTimeout is how long Temporal waits for a sign of life before it runs SendToEndpoint again, in another process
+// if need be.
+const HeartbeatTimeout = 15 * time.Second
+
+// keepAlive heartbeats while a run waits for a slow receiver, until the returned function is called. A quick run is over
+// before the first heartbeat, each of which costs a write.
+func keepAlive(ctx context.Context) (stop func()) {
+	n := reported(ctx)
+	tick := time.NewTicker(HeartbeatTimeout / 3)
+	stopped, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-tick.C:
+				activity.RecordHeartbeat(ctx, n)
+			case <-stopped:
+				return
+			}
+		}
+	}()
+	return func() {
+		tick.Stop()
+		close(stopped)
+		<-done
+	}
 }
 
 // reported returns how many scheduled attempts earlier runs have reported.

@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/internal/store"
 )
 
 const (
 	// sweepAge is how old a message must be before the sweep looks at it: one that is being accepted or sent just now
 	// is left in peace.
 	sweepAge = time.Minute
-	// sweepBatch bounds one run of the sweep. The next run goes on.
+	// sweepBatch is how many messages are read at a time.
 	sweepBatch = 1000
 )
 
@@ -28,20 +29,42 @@ func (a *Activities) Sweep(ctx context.Context) (SweepResult, error) {
 
 // StartUndispatched is a sweep over all messages that were stored before a moment.
 func (a *Activities) StartUndispatched(ctx context.Context, before time.Time) (SweepResult, error) {
-	messages, err := a.Store.Undispatched(ctx, before, sweepBatch)
-	if err != nil {
-		return SweepResult{}, storeError(fmt.Errorf("reading undispatched messages: %w", err))
-	}
 	var result SweepResult
-	for _, m := range messages {
-		err := a.Starter.Start(ctx, m)
-		switch posthorn.CodeOf(err) {
-		case "":
-			result.Started++
-		case posthorn.Conflict: // its workflow goes on by itself
-		default:
-			return result, fmt.Errorf("starting the workflow of %s: %w", m.ID, err)
+	for after := ""; ; {
+		messages, err := a.Store.Undispatched(ctx, after, before, sweepBatch)
+		if err != nil {
+			return result, storeError(fmt.Errorf("reading undispatched messages: %w", err))
 		}
+		for _, m := range messages {
+			started, err := a.pickUp(ctx, m)
+			if err != nil {
+				return result, err
+			}
+			if started {
+				result.Started++
+			}
+		}
+		if len(messages) < sweepBatch {
+			return result, nil
+		}
+		after = messages[len(messages)-1].ID
 	}
-	return result, nil
+}
+
+// pickUp starts the workflow of a message. If there is one already, running or ended, the message needs no sweep again:
+// it must not be started anew when Temporal has forgotten it.
+func (a *Activities) pickUp(ctx context.Context, m posthorn.Message) (started bool, err error) {
+	err = a.Starter.Start(ctx, m)
+	switch posthorn.CodeOf(err) {
+	case "":
+		return true, nil
+	case posthorn.Conflict:
+		_, err = a.record(ctx, store.Record{MessageID: m.ID, AppID: m.AppID, Dispatched: true})
+		if err != nil {
+			return false, storeError(err)
+		}
+		return false, nil
+	default:
+		return false, fmt.Errorf("starting the workflow of %s: %w", m.ID, err)
+	}
 }

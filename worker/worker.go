@@ -34,6 +34,8 @@ func New(c client.Client, a *activities.Activities, stopTimeout time.Duration) w
 		MaxConcurrentActivityExecutionSize:          maxActivities,
 		MaxEagerActivityReservationsPerWorkflowTask: &eager,
 		WorkerStopTimeout:                           stopTimeout,
+		// A run that was kept waiting heartbeats, and again when it ends: both have to reach Temporal.
+		MaxHeartbeatThrottleInterval: time.Second,
 		// A small machine under load can keep workflow code waiting for the processor longer than the default second.
 		DeadlockDetectionTimeout: 10 * time.Second,
 		// Names are given below and are part of histories: a function that is renamed keeps its old name there.

@@ -167,9 +167,10 @@ func (d *deliverMessage) carryOn(ctx workflow.Context, delivery activities.OpenD
 		ActivityID:             delivery.EndpointID,
 		StartToCloseTimeout:    fast.AttemptTimeout + recordMargin,
 		ScheduleToCloseTimeout: fast.Window,
+		HeartbeatTimeout:       activities.HeartbeatTimeout,
 		// The schedule comes from the activity, as the NextRetryDelay of its errors. This policy is for faults of our own.
 		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute,
+			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second,
 		},
 		Summary: "POST " + delivery.Label,
 	}), a.SendToEndpoint, in).Get(ctx, &sent)

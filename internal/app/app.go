@@ -244,7 +244,7 @@ func (a *App) startWorker(ctx context.Context, engine client.Client, acts *activ
 
 	// What a crash left between storing and starting goes on at once; the schedule is for crashes of other processes.
 	if _, err := acts.StartUndispatched(ctx, time.Now()); err != nil {
-		return fmt.Errorf("picking up messages of an earlier run: %w", err)
+		a.log.Warn("not all messages of an earlier run were picked up; the sweep will", "error", err)
 	}
 	_, err := engine.ScheduleClient().Create(ctx, client.ScheduleOptions{
 		ID:      workflows.SweepScheduleID,

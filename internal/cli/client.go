@@ -71,17 +71,25 @@ func answered(err error, status int) bool {
 	return ok && e.status == status
 }
 
+// verbatim is a body that is JSON already and is sent as it is written.
+type verbatim []byte
+
+func encode(in any) ([]byte, error) {
+	if written, ok := in.(verbatim); ok {
+		return written, nil
+	}
+	return json.Marshal(in)
+}
+
 // do sends in (nil for no body) and reads the answer into out (nil if it is of no interest).
 func (c *client) do(ctx context.Context, method string, u *url.URL, in, out any) error {
 	var body io.Reader
 	if in != nil {
-		var encoded bytes.Buffer
-		encoder := json.NewEncoder(&encoded)
-		encoder.SetEscapeHTML(false) // receivers get the payload as it was written
-		if err := encoder.Encode(in); err != nil {
+		encoded, err := encode(in)
+		if err != nil {
 			return fmt.Errorf("encoding the request: %w", err)
 		}
-		body = &encoded
+		body = bytes.NewReader(encoded)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
 	if err != nil {

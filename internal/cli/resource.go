@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -29,7 +31,7 @@ type (
 		EventType   string          `json:"eventType"`
 		EventID     string          `json:"eventId,omitempty"`
 		Channels    []string        `json:"channels,omitempty"`
-		Payload     json.RawMessage `json:"payload"`
+		Payload     json.RawMessage `json:"payload,omitempty"`
 		Application *appIn          `json:"application,omitempty"`
 	}
 	messageOut struct {
@@ -97,8 +99,17 @@ func (c *client) endpointSecret(ctx context.Context, app, endpoint string) (stri
 	return out.Key, err
 }
 
+// createMessage puts the payload into the request as it is written: encoding/json would strip its white space, and
+// receivers get what the API got.
 func (c *client) createMessage(ctx context.Context, app string, in messageIn) (out messageOut, err error) {
-	err = c.do(ctx, http.MethodPost, c.url("app", app, "msg"), in, &out)
+	payload := in.Payload
+	in.Payload = nil
+	rest, err := json.Marshal(in)
+	if err != nil {
+		return out, fmt.Errorf("encoding the message: %w", err)
+	}
+	body := slices.Concat([]byte(`{"payload":`), payload, []byte(","), rest[1:])
+	err = c.do(ctx, http.MethodPost, c.url("app", app, "msg"), verbatim(body), &out)
 	return out, err
 }
 

@@ -43,12 +43,12 @@ func TestSendPostsTheEvent(t *testing.T) {
 			want: messageIn{EventType: "order.created", Payload: json.RawMessage(`{}`)},
 		},
 		"with a payload from the command line, as it was written": {
-			args: []string{"--data", `{"b":1.0,"a":"<&>"}`},
-			want: messageIn{EventType: "order.created", Payload: json.RawMessage(`{"b":1.0,"a":"<&>"}`)},
+			args: []string{"--data", `{"b":1.0,  "a":"<&>"}`},
+			want: messageIn{EventType: "order.created", Payload: json.RawMessage(`{"b":1.0,  "a":"<&>"}`)},
 		},
 		"with a payload from a file": {
 			args: []string{"--data", "@" + file},
-			want: messageIn{EventType: "order.created", Payload: json.RawMessage(`{"id":"ord_1"}`)},
+			want: messageIn{EventType: "order.created", Payload: json.RawMessage(`{"id": "ord_1"}`)},
 		},
 		"with a payload from standard input": {
 			args:  []string{"--data", "-"},

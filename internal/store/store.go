@@ -97,8 +97,8 @@ type Messages interface {
 	// ListMessages lists an application's messages by ID.
 	ListMessages(ctx context.Context, appID string, f MessageFilter, page Page) (List[posthorn.Message], error)
 	// Undispatched returns messages, without payload, that were made before a moment and whose first round of sending has
-	// not been recorded: in progress, or left behind by a crash. Oldest first.
-	Undispatched(ctx context.Context, before time.Time, limit int) ([]posthorn.Message, error)
+	// not been recorded: in progress, or left behind by a crash. Oldest first, beginning behind the ID after.
+	Undispatched(ctx context.Context, after string, before time.Time, limit int) ([]posthorn.Message, error)
 	// IsUndispatched reports whether one message is among those.
 	IsUndispatched(ctx context.Context, id string) (bool, error)
 	// ExpungePayload removes a message's payload. NotFound.

@@ -102,15 +102,15 @@ func (q *query) messages(key string, f store.MessageFilter) {
 }
 
 // Undispatched implements [store.Messages].
-func (s *Store) Undispatched(ctx context.Context, before time.Time, limit int) (ms []posthorn.Message, err error) {
+func (s *Store) Undispatched(ctx context.Context, after string, before time.Time, limit int) (ms []posthorn.Message, err error) {
 	defer annotate(&err, "listing undispatched messages")
-	return many(ctx, s, messageFields, undispatched(before, limit))
+	return many(ctx, s, messageFields, undispatched(after, before, limit))
 }
 
-func undispatched(before time.Time, limit int) *query {
+func undispatched(after string, before time.Time, limit int) *query {
 	return newQuery("SELECT "+of("m", messageColumns)+
-		" FROM undispatched u CROSS JOIN message m ON m.id = u.message_id WHERE u.message_id < ? ORDER BY u.message_id LIMIT ?",
-		store.Before(posthorn.MessageID, before), limit)
+		" FROM undispatched u CROSS JOIN message m ON m.id = u.message_id WHERE u.message_id > ? AND u.message_id < ?"+
+		" ORDER BY u.message_id LIMIT ?", after, store.Before(posthorn.MessageID, before), limit)
 }
 
 // IsUndispatched implements [store.Messages].

@@ -197,7 +197,7 @@ func TestFullDisk(t *testing.T) {
 		got, err := s.ListMessages(t.Context(), "app_1", store.MessageFilter{}, store.Page{Limit: 1000})
 		require.NoError(t, err)
 		require.Len(t, got.Items, len(stored), "nothing is half there")
-		left, err := s.Undispatched(t.Context(), time.Now().Add(time.Hour), 1000)
+		left, err := s.Undispatched(t.Context(), "", time.Now().Add(time.Hour), 1000)
 		require.NoError(t, err)
 		require.Len(t, left, len(stored))
 	}

@@ -116,7 +116,7 @@ func everyMethod(s store.Store) map[string]func(ctx context.Context) error {
 		"ListMessages": func(ctx context.Context) error {
 			return last(s.ListMessages(ctx, "app_1", store.MessageFilter{}, everything()))
 		},
-		"Undispatched":   func(ctx context.Context) error { return last(s.Undispatched(ctx, noon(), 1)) },
+		"Undispatched":   func(ctx context.Context) error { return last(s.Undispatched(ctx, "", noon(), 1)) },
 		"IsUndispatched": func(ctx context.Context) error { return last(s.IsUndispatched(ctx, m.ID)) },
 		"ExpungePayload": func(ctx context.Context) error { return s.ExpungePayload(ctx, "app_1", "evt") },
 		"Record": func(ctx context.Context) error {

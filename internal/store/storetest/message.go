@@ -83,7 +83,7 @@ func messageTests() []test {
 			got, err := s.Message(t.Context(), "app_1", "evt")
 			require.NoError(t, err)
 			require.Equal(t, winner, got.ID)
-			left, err := s.Undispatched(t.Context(), time.Now().Add(time.Hour), 1000)
+			left, err := s.Undispatched(t.Context(), "", time.Now().Add(time.Hour), 1000)
 			require.NoError(t, err)
 			require.Len(t, left, 1, "the losers leave nothing behind")
 			createMessage(t, s, message("app_2", "evt"))
@@ -212,7 +212,7 @@ func undispatchedLife(t *testing.T, s store.Store) {
 	first, second := createMessage(t, s, message("app_1", "")), createMessage(t, s, message("app_1", ""))
 	requireUndispatched := func(want ...string) {
 		t.Helper()
-		left, err := s.Undispatched(t.Context(), time.Now().Add(time.Hour), 10)
+		left, err := s.Undispatched(t.Context(), "", time.Now().Add(time.Hour), 10)
 		require.NoError(t, err)
 		require.Equal(t, want, append([]string(nil), keysOf(left, messageID)...))
 		for _, m := range []posthorn.Message{first, second} {
@@ -241,17 +241,20 @@ func undispatchedOrder(t *testing.T, s store.Store) {
 		createMessage(t, s, m)
 	}
 	for _, c := range []struct {
+		after  string
 		before time.Time
 		limit  int
 		want   []int
 	}{
-		{at(100), 10, []int{0, 1, 2, 3, 4}},
-		{at(100), 3, []int{0, 1, 2}},
-		{at(2), 10, []int{0, 1}},
-		{at(2).Add(time.Microsecond), 10, []int{0, 1, 2}},
-		{at(0), 10, nil},
+		{"", at(100), 10, []int{0, 1, 2, 3, 4}},
+		{"", at(100), 3, []int{0, 1, 2}},
+		{idAt(posthorn.MessageID, 2), at(100), 3, []int{3, 4}},
+		{"", at(2), 10, []int{0, 1}},
+		{idAt(posthorn.MessageID, 0), at(2), 10, []int{1}},
+		{"", at(2).Add(time.Microsecond), 10, []int{0, 1, 2}},
+		{"", at(0), 10, nil},
 	} {
-		got, err := s.Undispatched(t.Context(), c.before, c.limit)
+		got, err := s.Undispatched(t.Context(), c.after, c.before, c.limit)
 		require.NoError(t, err)
 		require.Equal(t, messageFilterCase{want: c.want}.ids(), keysOf(got, messageID))
 		for _, m := range got {
