@@ -71,6 +71,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		now:    time.Now,
 		name:   invocation(),
 		newServer: func(cfg config.Config, log *slog.Logger) (server, error) {
+			app.SaveMemory()
 			return app.New(cfg, version, log)
 		},
 		tokens: func(dataDir string) (tokens, error) {

@@ -47,8 +47,9 @@ func dynamicConfig() dynamicconfig.StaticClient {
 		// Fairness keys keep one customer's retries from starving the others.
 		dynamicconfig.MatchingEnableFairness.Key(): true,
 
-		// Memory. Mutable states of running workflows are a few KB each; those that fall out are read again.
-		dynamicconfig.HistoryCacheHostLevelMaxSize.Key(): 2048,
+		// Memory. A mutable state takes some 12 KB here, and those of closed workflows stay until they are pushed out, so
+		// this is what a small machine holds for nothing. One that is missing is read again, by its primary key.
+		dynamicconfig.HistoryCacheHostLevelMaxSize.Key(): 256,
 		// Serves replication to other clusters only, and would fill up with 8 MiB of recent events.
 		dynamicconfig.XDCCacheMaxSizeBytes.Key(): 64 << 10,
 
