@@ -55,9 +55,9 @@ func mainPragmas(d Durability) pragmas {
 	if d == Normal {
 		p["synchronous"] = "NORMAL"
 	}
-	// 8 MiB of pages (negative: KiB): the inner pages of every index, and the newest rows. Ids grow with time, so that is
+	// 6 MiB of pages (negative: KiB): the inner pages of every index, and the newest rows. Ids grow with time, so that is
 	// where the work is.
-	p["cache_size"] = "-8192"
+	p["cache_size"] = "-6144"
 	return p
 }
 
@@ -66,7 +66,7 @@ func visibilityPragmas() pragmas {
 	p := sharedPragmas()
 	// Never wait for the disk: the list follows from the workflows and may be lost, see Options.Durability.
 	p["synchronous"] = "OFF"
-	p["cache_size"] = "-4096"
+	p["cache_size"] = "-2048"
 	return p
 }
 

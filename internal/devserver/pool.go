@@ -49,7 +49,9 @@ func openPool(c *config.SQL) (*sqlx.DB, error) {
 	if !field.IsValid() || field.Type() != reflect.TypeFor[*sqlx.DB]() {
 		return nil, fmt.Errorf("database handle %T has no pool in field db", handle)
 	}
-	return *(**sqlx.DB)(unsafe.Pointer(field.UnsafeAddr())), nil //nolint:gosec // see above
+	db := *(**sqlx.DB)(unsafe.Pointer(field.UnsafeAddr())) //nolint:gosec // see above
+	db.DB, err = keepPrepared(db.DB)
+	return db, err
 }
 
 func (p pools) close() error {

@@ -18,7 +18,7 @@ func connectWriter(path string, durability Durability) (*sql.DB, error) {
 		"journal_mode(wal)",
 		"synchronous("+string(durability)+")",
 		"busy_timeout(10000)",
-		"cache_size(-8192)",
+		"cache_size(-4096)",
 		"wal_autocheckpoint(4000)",     // in pages, four times the default: hot pages are copied back less often
 		"journal_size_limit(67108864)", // gives the disk back what a burst of writes took
 		"secure_delete(on)",            // what was erased or expunged does not linger in free pages
@@ -27,7 +27,7 @@ func connectWriter(path string, durability Durability) (*sql.DB, error) {
 
 // connectReaders opens a pool of connections that can't write.
 func connectReaders(path string) (*sql.DB, error) {
-	return connect(path, readers, "query_only(on)", "busy_timeout(10000)", "cache_size(-2048)")
+	return connect(path, readers, "query_only(on)", "busy_timeout(10000)", "cache_size(-1024)")
 }
 
 func connect(path string, size int, pragmas ...string) (*sql.DB, error) {
