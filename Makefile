@@ -46,7 +46,7 @@ fuzz: ## Fuzz everything that parses foreign input, 30 s each
 	done
 
 .PHONY: bench
-bench: ## Measure against the naive design, side by side (about 10 minutes)
+bench: ## Measure against the naive design, side by side (about 20 minutes)
 	go run ./bench
 
 $(LINT):

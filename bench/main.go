@@ -2,7 +2,7 @@
 // gets through, how long a receiver waits, and what that costs in processor time and memory.
 //
 //	go run ./bench                 all cases, interleaved, medians over three rounds: about 20 minutes
-//	go run ./bench -quick          one short round: about 90 seconds
+//	go run ./bench -quick          one short round: about 2 minutes
 //	go run ./bench -memory         100,000 messages, and what they leave in memory
 //
 // Each system under test is a process of its own with a fresh data folder, so processor time and memory are its
@@ -10,8 +10,8 @@
 //
 // The naive design is what a team writes in an afternoon: a handler starts a workflow, and the workflow runs one plain
 // activity per endpoint, all with the defaults of Temporal's SDK. It runs twice, on the server as the `temporal`
-// command's development server configures it (naive) and on Posthorn's embedded server (naive-tuned), so that the
-// table tells apart what the design gains and what the settings gain.
+// command's development server configures it, but with a write-ahead log (naive), and on Posthorn's embedded server
+// (naive-tuned), so that the table tells apart what the design gains and what the settings gain.
 //
 // It needs Linux: processor time and memory are read from /proc.
 package main
