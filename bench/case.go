@@ -13,11 +13,12 @@ type system string
 const (
 	posthorn   system = "posthorn"
 	naive      system = "naive"
+	naiveWAL   system = "naive-wal"
 	naiveTuned system = "naive-tuned"
 )
 
 // measured are all systems, in the order in which they take turns.
-func measured() []system { return []system{naive, naiveTuned, posthorn} }
+func measured() []system { return []system{naive, naiveWAL, naiveTuned, posthorn} }
 
 // load is how events come: so many per second, whether or not the system keeps up, or as fast as it takes them.
 type load int
@@ -71,7 +72,7 @@ func selectCases(o options) ([]setting, error) {
 	}
 	var cases []setting
 	for _, s := range settings() {
-		if o.quick && (s.endpoints > 10 || s.system == naiveTuned) {
+		if o.quick && (s.endpoints > 10 || s.system == naiveTuned || s.system == naiveWAL) {
 			continue
 		}
 		s.loads = slices.DeleteFunc(slices.Clone(s.loads), func(l load) bool { return !chosen(only.loads, l) })

@@ -88,7 +88,7 @@ func startService(ctx context.Context, a assignment) (service, error) {
 	switch a.System {
 	case posthorn:
 		return startPosthorn(ctx, a)
-	case naive, naiveTuned:
+	case naive, naiveWAL, naiveTuned:
 		return startNaive(ctx, a)
 	}
 	return nil, errors.New("no such system")

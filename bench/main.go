@@ -9,9 +9,9 @@
 // alone. This process posts the events and is the receiver; it shares the machine with what it measures.
 //
 // The naive design is what a team writes in an afternoon: a handler starts a workflow, and the workflow runs one plain
-// activity per endpoint, all with the defaults of Temporal's SDK. It runs twice, on the server as the `temporal`
-// command's development server configures it, but with a write-ahead log (naive), and on Posthorn's embedded server
-// (naive-tuned), so that the table tells apart what the design gains and what the settings gain.
+// activity per endpoint, all with the defaults of Temporal's SDK. It runs on the server as the `temporal` command's
+// development server configures it (naive), on the same with a write-ahead log (naive-wal), and on Posthorn's embedded
+// server (naive-tuned), so that the table tells apart what the design gains and what the settings gain.
 //
 // It needs Linux: processor time and memory are read from /proc.
 package main

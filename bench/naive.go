@@ -98,6 +98,18 @@ type naiveService struct {
 	closers []func() error // in the order of starting
 }
 
+// startEngine starts the Temporal server that the variant of the naive design runs on.
+func startEngine(ctx context.Context, s system, o devserver.Options) (*devserver.Server, error) {
+	switch s {
+	case naive:
+		return devserver.StartStock(ctx, o, "delete")
+	case naiveWAL:
+		return devserver.StartStock(ctx, o, "wal")
+	default:
+		return devserver.Start(ctx, o)
+	}
+}
+
 func startNaive(ctx context.Context, a assignment) (_ service, err error) {
 	s := new(naiveService)
 	defer func() {
@@ -112,11 +124,7 @@ func startNaive(ctx context.Context, a assignment) (_ service, err error) {
 	s.closers = append(s.closers, file.Close)
 	log := slog.New(slog.NewTextHandler(file, &slog.HandlerOptions{Level: slog.LevelWarn}))
 
-	start := devserver.Start
-	if a.System == naive {
-		start = devserver.StartStock
-	}
-	engine, err := start(ctx, devserver.Options{Dir: a.Dir, Listen: "127.0.0.1:0", Logger: log})
+	engine, err := startEngine(ctx, a.System, devserver.Options{Dir: a.Dir, Listen: "127.0.0.1:0", Logger: log})
 	if err != nil {
 		return nil, err
 	}

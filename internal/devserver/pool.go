@@ -1,6 +1,7 @@
 package devserver
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"reflect"
@@ -22,10 +23,10 @@ import (
 type pools []*sqlx.DB
 
 // openPools opens the files of the given configurations the way the server will, which then shares them.
-func openPools(configs ...*config.SQL) (pools, error) {
+func openPools(tune func(*sql.DB) (*sql.DB, error), configs ...*config.SQL) (pools, error) {
 	var p pools
 	for _, c := range configs {
-		db, err := openPool(c)
+		db, err := openPool(c, tune)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("opening %s: %w", c.DatabaseName, err), p.close())
 		}
@@ -34,7 +35,7 @@ func openPools(configs ...*config.SQL) (pools, error) {
 	return p, nil
 }
 
-func openPool(c *config.SQL) (*sqlx.DB, error) {
+func openPool(c *config.SQL, tune func(*sql.DB) (*sql.DB, error)) (*sqlx.DB, error) {
 	handle, err := temporalsql.NewSQLDB(sqlplugin.DbKindUnknown, c,
 		resolver.NewNoopResolver(), temporallog.NewNoopLogger(), metrics.NoopMetricsHandler)
 	if err != nil {
@@ -50,7 +51,7 @@ func openPool(c *config.SQL) (*sqlx.DB, error) {
 		return nil, fmt.Errorf("database handle %T has no pool in field db", handle)
 	}
 	db := *(**sqlx.DB)(unsafe.Pointer(field.UnsafeAddr())) //nolint:gosec // see above
-	db.DB, err = keepPrepared(db.DB)
+	db.DB, err = tune(db.DB)
 	return db, err
 }
 

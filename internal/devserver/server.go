@@ -73,7 +73,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	nonce := rand.Text()
 	main := sqlConfig(s.mainPath(), mainPragmas(s.options.Durability), nonce)
 	visibility := sqlConfig(s.visibilityPath(), visibilityPragmas(), nonce)
-	if s.pools, err = openPools(main, visibility); err != nil {
+	if s.pools, err = openPools(keepPrepared, main, visibility); err != nil {
 		return err
 	}
 	server, err := newTemporal(s.ports, main, visibility, dynamicConfig(), s.log)

@@ -13,11 +13,11 @@ import (
 
 // StartStock is Start for comparisons: Temporal as the `temporal` command's `server start-dev --db-filename` runs it.
 // That is one SQLite file for everything, every visibility index, and that command's few settings. What that command does
-// beside it, its metrics and HTTP API, is left out, and the file has a write-ahead log, which that command leaves to a
-// flag and without which it is slower still: comparisons should be fair.
+// beside it, its metrics and HTTP API, is left out, so that comparisons are fair. The journal is SQLite's journal_mode:
+// that command leaves it at "delete" and has a flag for "wal".
 //
 // The folder must be new. Of the options, UIListen and SearchAttributes are ignored.
-func StartStock(ctx context.Context, o Options) (*Server, error) {
+func StartStock(ctx context.Context, o Options, journal string) (*Server, error) {
 	o.UIListen, o.SearchAttributes = "", nil
 	o, err := o.withDefaults()
 	if err != nil {
@@ -32,14 +32,14 @@ func StartStock(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{options: o, ports: p, log: newLogger(o.Logger)}
 	s.stop = sync.OnceValue(s.shutdownStock)
-	if err := s.startStock(ctx); err != nil {
+	if err := s.startStock(ctx, journal); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting Temporal in %s: %w", o.Dir, err), s.Stop())
 	}
 	return s, nil
 }
 
-func (s *Server) startStock(ctx context.Context) error {
-	durability := pragmas{"journal_mode": "wal", "synchronous": "FULL"}
+func (s *Server) startStock(ctx context.Context, journal string) error {
+	durability := pragmas{"journal_mode": journal, "synchronous": "FULL"}
 	if s.options.Durability == Normal {
 		durability["synchronous"] = "NORMAL"
 	}
@@ -58,7 +58,7 @@ func (s *Server) startStock(ctx context.Context) error {
 		return fmt.Errorf("preparing %s: %w", s.mainPath(), err)
 	}
 	file := sqlConfig(s.mainPath(), durability, rand.Text())
-	if s.pools, err = openPools(file); err != nil {
+	if s.pools, err = openPools(func(pool *sql.DB) (*sql.DB, error) { return pool, nil }, file); err != nil {
 		return err
 	}
 	server, err := newTemporal(s.ports, file, file, stockDynamicConfig(), s.log)
