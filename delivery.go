@@ -15,9 +15,6 @@ const (
 	Cancelled DeliveryState = "cancelled" // will not be sent; Reason says why
 )
 
-// Final reports whether no further attempt will come by itself.
-func (s DeliveryState) Final() bool { return s == Delivered || s == Failed || s == Cancelled }
-
 // Delivery is one message on its way to one endpoint.
 type Delivery struct {
 	MessageID  string

@@ -16,10 +16,8 @@ type IDKind string
 const (
 	ApplicationID IDKind = "app_"
 	EndpointID    IDKind = "ep_"
-	EventTypeID   IDKind = "evtype_"
 	MessageID     IDKind = "msg_"
 	AttemptID     IDKind = "atmpt_"
-	TaskID        IDKind = "qtask_"
 )
 
 // DefaultOrg is the organisation that owns everything unless a token names another.

@@ -24,6 +24,12 @@ const (
 	recordMargin = 15 * time.Second
 )
 
+// ownFaults is the retry policy for faults of our own, such as a database that does not answer: for good, at growing
+// intervals up to the longest. The schedule for receivers is none of its business.
+func ownFaults(longest time.Duration) *temporal.RetryPolicy {
+	return &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: longest}
+}
+
 // DeliverMessageInput names the message. The payload stays in the database.
 type DeliverMessageInput struct {
 	MessageID string
@@ -101,7 +107,7 @@ func (d *deliverMessage) fastLane(ctx workflow.Context) (activities.SendToAllRes
 		StartToCloseTimeout: 30 * time.Second,
 		// It fails only where the database does, and then it must outlast the fault: giving up would lose the message.
 		ScheduleToCloseTimeout: 30 * 24 * time.Hour,
-		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
+		RetryPolicy:            ownFaults(time.Minute),
 		Summary:                "fast lane",
 	})
 	var fast activities.SendToAllResult
@@ -169,10 +175,8 @@ func (d *deliverMessage) carryOn(ctx workflow.Context, delivery activities.OpenD
 		ScheduleToCloseTimeout: fast.Window,
 		HeartbeatTimeout:       activities.HeartbeatTimeout,
 		// The schedule comes from the activity, as the NextRetryDelay of its errors. This policy is for faults of our own.
-		RetryPolicy: &temporal.RetryPolicy{
-			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second,
-		},
-		Summary: "POST " + delivery.Label,
+		RetryPolicy: ownFaults(10 * time.Second),
+		Summary:     "POST " + delivery.Label,
 	}), a.SendToEndpoint, in).Get(ctx, &sent)
 
 	var end ending
@@ -192,7 +196,7 @@ func (d *deliverMessage) carryOn(ctx workflow.Context, delivery activities.OpenD
 	closing := workflow.WithLocalActivityOptions(disconnected, workflow.LocalActivityOptions{
 		StartToCloseTimeout:    30 * time.Second,
 		ScheduleToCloseTimeout: 24 * time.Hour,
-		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
+		RetryPolicy:            ownFaults(time.Minute),
 		Summary:                "close " + delivery.EndpointID,
 	})
 	close := activities.CloseDeliveryInput{SendToEndpointInput: in, State: end.state, Reason: end.reason}

@@ -3,7 +3,6 @@ package workflows
 import (
 	"time"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/posthorn/posthorn/activities"
@@ -23,7 +22,7 @@ func ResendMessage(ctx workflow.Context, in ResendMessageInput) (activities.Rese
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		ActivityID:          in.EndpointID,
 		StartToCloseTimeout: in.AttemptTimeout + recordMargin,
-		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: time.Minute},
+		RetryPolicy:         ownFaults(time.Minute),
 		Summary:             "POST " + in.Label,
 	})
 	var result activities.ResendResult

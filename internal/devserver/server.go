@@ -29,6 +29,13 @@ type Server struct {
 // Start runs Temporal on the files in o.Dir and returns when workflows can be started, with every search attribute in
 // place. Canceling ctx makes it give up; it does not stop a started server. A port that is taken is a [PortError].
 func Start(ctx context.Context, o Options) (*Server, error) {
+	return launch(ctx, o, (*Server).start, (*Server).shutdown)
+}
+
+// launch makes a server of the options and has start bring it up. What start got to, stop undoes.
+func launch(
+	ctx context.Context, o Options, start func(*Server, context.Context) error, stop func(*Server) error,
+) (*Server, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("devserver options: %w", err)
@@ -41,8 +48,8 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{options: o, ports: p, log: newLogger(o.Logger)}
-	s.stop = sync.OnceValue(s.shutdown)
-	if err := s.start(ctx); err != nil {
+	s.stop = sync.OnceValue(func() error { return stop(s) })
+	if err := start(s, ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting Temporal in %s: %w", o.Dir, err), s.Stop())
 	}
 	return s, nil

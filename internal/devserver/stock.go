@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"sync"
 
 	"go.temporal.io/server/common/dynamicconfig"
 )
@@ -19,23 +18,8 @@ import (
 // The folder must be new. Of the options, UIListen and SearchAttributes are ignored.
 func StartStock(ctx context.Context, o Options, journal string) (*Server, error) {
 	o.UIListen, o.SearchAttributes = "", nil
-	o, err := o.withDefaults()
-	if err != nil {
-		return nil, fmt.Errorf("devserver options: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-
-	p, err := findPorts(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	s := &Server{options: o, ports: p, log: newLogger(o.Logger)}
-	s.stop = sync.OnceValue(s.shutdownStock)
-	if err := s.startStock(ctx, journal); err != nil {
-		return nil, errors.Join(fmt.Errorf("starting Temporal in %s: %w", o.Dir, err), s.Stop())
-	}
-	return s, nil
+	start := func(s *Server, ctx context.Context) error { return s.startStock(ctx, journal) }
+	return launch(ctx, o, start, (*Server).shutdownStock)
 }
 
 func (s *Server) startStock(ctx context.Context, journal string) error {
