@@ -45,6 +45,10 @@ fuzz: ## Fuzz everything that parses foreign input, 30 s each
 	  go test -run '^$$' -fuzz "^$$target$$" -fuzztime 30s $$package || exit 1; \
 	done
 
+.PHONY: generate
+generate: ## Write anew what is made from the sources: docs/openapi.json
+	go run ./internal/apidoc > docs/openapi.json
+
 .PHONY: bench
 bench: ## Measure against the naive design, side by side (about 20 minutes)
 	go run ./bench

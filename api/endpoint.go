@@ -18,7 +18,7 @@ type EndpointPath struct {
 
 // EndpointUpdate is all of an endpoint that a PUT replaces. It is exported for huma, which finds embedded fields only then.
 type EndpointUpdate struct {
-	URL          string            `json:"url" minLength:"1" maxLength:"65536" doc:"Where messages go; http or https."`
+	URL          string            `json:"url" minLength:"1" maxLength:"65536" doc:"Where messages go; http or https." example:"https://example.com/webhooks"`
 	Description  string            `json:"description,omitempty" doc:"For people."`
 	UID          string            `json:"uid,omitempty" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Your own id for it; may be used wherever its id is."`
 	EventTypes   []string          `json:"eventTypes,omitempty" minItems:"1" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"The event types it subscribes to. Default: all."`
@@ -63,12 +63,12 @@ type endpointPatch struct {
 type EndpointOut struct {
 	ID           string            `json:"id"`
 	UID          *string           `json:"uid,omitempty"`
-	URL          string            `json:"url"`
-	Description  string            `json:"description"`
-	EventTypes   []string          `json:"eventTypes,omitempty"`
-	Channels     []string          `json:"channels,omitempty"`
-	Disabled     bool              `json:"disabled"`
-	ThrottleRate *int              `json:"throttleRate,omitempty"`
+	URL          string            `json:"url" doc:"Where messages go."`
+	Description  string            `json:"description" doc:"For people."`
+	EventTypes   []string          `json:"eventTypes,omitempty" nullable:"false" doc:"The event types it subscribes to. Absent: all."`
+	Channels     []string          `json:"channels,omitempty" nullable:"false" doc:"The channels it listens on. Absent: all."`
+	Disabled     bool              `json:"disabled" doc:"Whether it takes no messages."`
+	ThrottleRate *int              `json:"throttleRate,omitempty" doc:"Messages per second. Absent: no limit."`
 	Metadata     map[string]string `json:"metadata"`
 	CreatedAt    time.Time         `json:"createdAt"`
 	UpdatedAt    time.Time         `json:"updatedAt"`

@@ -26,7 +26,7 @@ type schemas = map[string]json.RawMessage
 // EventTypeUpdate is all of an event type that a PUT replaces. It is exported for huma, which finds embedded fields
 // only then.
 type EventTypeUpdate struct {
-	Description string  `json:"description" doc:"For people."`
+	Description string  `json:"description" doc:"For people." example:"An order was placed."`
 	Archived    bool    `json:"archived,omitempty" doc:"Hidden from the catalogue."`
 	Deprecated  bool    `json:"deprecated,omitempty" doc:"Still sent, but not for new integrations."`
 	Schemas     schemas `json:"schemas,omitempty" doc:"JSON Schemas (Draft 7 unless they say otherwise) of the payload, by version."`
@@ -39,7 +39,7 @@ func (in *EventTypeUpdate) replace(et *posthorn.EventType) {
 }
 
 type eventTypeIn struct {
-	Name string `json:"name" minLength:"1" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Such as order.created; can't be changed."`
+	Name string `json:"name" minLength:"1" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Such as order.created; can't be changed." example:"order.created"`
 	EventTypeUpdate
 }
 
@@ -52,12 +52,12 @@ type eventTypePatch struct {
 }
 
 type eventTypeOut struct {
-	Name        string    `json:"name"`
-	Description string    `json:"description"`
-	Archived    bool      `json:"archived"`
-	Deprecated  bool      `json:"deprecated"`
-	Schemas     schemas   `json:"schemas,omitempty"`
-	FeatureFlag *string   `json:"featureFlag,omitempty"`
+	Name        string    `json:"name" doc:"Such as order.created."`
+	Description string    `json:"description" doc:"For people."`
+	Archived    bool      `json:"archived" doc:"Hidden from the catalogue."`
+	Deprecated  bool      `json:"deprecated" doc:"Still sent, but not for new integrations."`
+	Schemas     schemas   `json:"schemas,omitempty" doc:"JSON Schemas of the payload, by version."`
+	FeatureFlag *string   `json:"featureFlag,omitempty" doc:"Shown only to tokens with this flag."`
 	CreatedAt   time.Time `json:"createdAt"`
 	UpdatedAt   time.Time `json:"updatedAt"`
 }

@@ -209,6 +209,7 @@ func (b *bundle) with(header http.Header, method, path, body string) reply {
 	defer response.Body.Close()
 	read, err := io.ReadAll(response.Body)
 	require.NoError(b.t, err)
+	checkExchange(b.t, request, response, read)
 	return reply{status: response.StatusCode, header: response.Header, body: string(read)}
 }
 

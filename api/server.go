@@ -7,7 +7,6 @@ package api
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -109,16 +108,11 @@ func (s *Server) build(version string) (http.Handler, error) {
 
 	wire := humagin.New(engine, s.config(version))
 	wire.UseMiddleware(s.authenticate)
-	for _, r := range s.routes() {
-		r.register(wire, r.operation(wire.OpenAPI().Components.Schemas))
-	}
-	forgetHumaErrors(wire.OpenAPI())
-
-	document, err := json.Marshal(wire.OpenAPI())
+	document, err := s.operations(wire)
 	if err != nil {
-		return nil, fmt.Errorf("rendering the OpenAPI document: %w", err)
+		return nil, err
 	}
-	engine.GET(basePath+"/openapi.json", func(c *gin.Context) { c.Data(http.StatusOK, jsonType, document) })
+	engine.GET(documentPath, func(c *gin.Context) { c.Data(http.StatusOK, jsonType, document) })
 	return withoutTrailingSlash(engine), nil
 }
 
@@ -126,20 +120,7 @@ func (s *Server) build(version string) (http.Handler, error) {
 // would add a field to every answer, and its own handler for the document is not safe for concurrent use.
 func (s *Server) config(version string) huma.Config {
 	c := huma.Config{
-		OpenAPI: &huma.OpenAPI{
-			OpenAPI: "3.1.0",
-			Info: &huma.Info{
-				Title:       "Posthorn",
-				Version:     version,
-				Description: "Durable webhook delivery. Speaks version 1 of the Svix API, so that every Svix client works with it.",
-			},
-			Components: &huma.Components{
-				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
-				SecuritySchemes: map[string]*huma.SecurityScheme{
-					bearerScheme: {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
-				},
-			},
-		},
+		OpenAPI:       skeleton(version),
 		Formats:       huma.DefaultFormats,
 		DefaultFormat: jsonType,
 		Transformers:  []huma.Transformer{s.translateFailure, speakToOldClients},

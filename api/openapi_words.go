@@ -1,0 +1,168 @@
+package api
+
+import "net/http"
+
+// tag is a group of operations in the document.
+type tag struct {
+	resource string // as in the ids of the operations
+	name     string
+	text     string
+}
+
+// resources are the tags in the order in which they are shown.
+var resources = []tag{
+	{"application", "Application", "A customer of yours, to whom messages are addressed. Its endpoints receive them."},
+	{"endpoint", "Endpoint", "A URL of a customer, with its subscriptions, its signing secrets, and headers of its own."},
+	{"event-type", "Event type", "The catalogue of what you send: names, descriptions, and JSON Schemas of payloads by version."},
+	{"message", "Message", "One event, addressed to one application, and sent to each of its endpoints that subscribes to it."},
+	{"message-attempt", "Message attempt", "What happened to a message: where each delivery stands, and every request that was made."},
+	{"authentication", "Authentication", "Tokens: for your customers, and who holds one."},
+	{"background-task", "Background task", "Work that outlasts a request, and how far it has come."},
+	{"statistics", "Statistics", "Numbers of deliveries and attempts over time."},
+	{"health", "Health", "For load balancers and monitoring. These need no token."},
+	{"openapi", "This document", "The description of the API, for tools."},
+}
+
+// fields are the descriptions of fields that have none of their own.
+var fields = map[string]string{
+	"id":        "Its id, made by the server.",
+	"uid":       "Your own id for it.",
+	"metadata":  "Yours to fill.",
+	"createdAt": "When it was made.",
+	"updatedAt": "When it was last changed.",
+	"data":      "The items of the page.",
+}
+
+// note is what there is to say about an operation.
+type note struct {
+	text       string
+	own        bool // Svix doesn't have it
+	deprecated bool
+	// Statuses of failures that don't follow from the operation's shape, and such that do but never occur.
+	also, never codes
+	// The schema of the body of a 503, if it has one of its own.
+	unavailable string
+	// An example of a request's body, for schemas whose fields have none.
+	example any
+}
+
+// operations are the notes by operation id.
+var operations = map[string]note{
+	"v1.application.list": {
+		text: "Lists the organisation's applications, the oldest first unless `order` says otherwise.",
+	},
+	"v1.application.create": {
+		text: "Adds an application. If you choose a `uid`, it names the application wherever its id does. With `get_if_exists` a uid that is taken is no " +
+			"conflict: the answer is the application that has it, unchanged, with status 200.",
+		also: codes{http.StatusConflict},
+	},
+	"v1.application.get": {text: "Shows one application. The token of an application sees its own only."},
+	"v1.application.update": {
+		text: "Replaces all fields of the application; what is left out is reset. If the path names a uid that nothing has, an application with that uid is created.",
+		also: codes{http.StatusConflict},
+	},
+	"v1.application.patch": {
+		text: "Changes the fields that are given and leaves the others. Null removes a value.",
+		also: codes{http.StatusConflict},
+	},
+	"v1.application.delete": {
+		text: "Deletes the application and its endpoints. Deliveries under way are cancelled, and the uid is free again.",
+	},
+
+	"v1.endpoint.list": {text: "Lists the application's endpoints, the newest first unless `order` says otherwise."},
+	"v1.endpoint.create": {
+		text: "Adds an endpoint. Only the URL is required: without subscriptions it gets every message of the application, and a signing secret is made for it.",
+		also: codes{http.StatusConflict},
+	},
+	"v1.endpoint.get": {text: "Shows one endpoint. Its secret and its headers have operations of their own."},
+	"v1.endpoint.update": {
+		text: "Replaces all fields of the endpoint but its secret and headers; what is left out is reset. If the path names a uid that nothing has, an endpoint with that uid is created.",
+		also: codes{http.StatusConflict},
+	},
+	"v1.endpoint.patch": {
+		text: "Changes the fields that are given and leaves the others. Null removes a value: subscriptions to none in particular are subscriptions to all.",
+		also: codes{http.StatusConflict},
+	},
+	"v1.endpoint.delete": {text: "Deletes the endpoint. Nothing is sent to it any more; what was sent stays on record."},
+	"v1.endpoint.get-secret": {
+		text: "Shows what the receiver verifies signatures with. For a symmetric secret that is the secret itself, for an Ed25519 key the public half.",
+	},
+	"v1.endpoint.rotate-secret": {
+		text: "Puts a new secret in place. Messages are signed with the old one as well for a while, so that receivers can change over without missing any. At most ten replaced " +
+			"secrets are kept; one more is refused with `limit_reached` until one of them has expired.",
+		also: codes{http.StatusBadRequest},
+	},
+	"v1.endpoint.get-headers": {
+		text: "Shows the headers that are added to every request to the endpoint. Of those that usually hold credentials only the names are shown.",
+	},
+	"v1.endpoint.update-headers": {
+		text:    "Replaces all custom headers. Headers that HTTP, the signature or proxies rely on can't be set.",
+		example: map[string]any{"headers": map[string]any{"X-Tenant": "acme"}},
+	},
+	"v1.endpoint.patch-headers": {
+		text:    "Adds and changes the headers that are given, removes those that are null, and leaves the others.",
+		example: map[string]any{"headers": map[string]any{"X-Tenant": "acme", "X-Old": nil}},
+	},
+
+	"v1.event-type.list": {text: "Lists the event types by name. Archived ones and schemas are left out unless they are asked for."},
+	"v1.event-type.create": {
+		text: "Adds an event type to the catalogue. An archived one with the same name is brought back with the new fields.",
+		also: codes{http.StatusConflict},
+	},
+	"v1.event-type.get": {text: "Shows one event type with its schemas, archived or not."},
+	"v1.event-type.update": {
+		text:  "Replaces all fields of the event type, or creates it.",
+		also:  codes{http.StatusConflict},
+		never: codes{http.StatusNotFound},
+	},
+	"v1.event-type.patch": {text: "Changes the fields that are given and leaves the others. Null removes a value."},
+	"v1.event-type.delete": {
+		text: "Archives the event type, which hides it from lists and keeps what subscribes to it. With `expunge` it is removed for good.",
+	},
+
+	"v1.message.list": {
+		text: "Lists the application's messages, the newest first, up to 90 days back from where the list begins. With `after` alone the page is the one that follows that moment.",
+	},
+	"v1.message.create": {
+		text: "Accepts an event and delivers it to every endpoint of the application that subscribes to its type and channels. The payload is sent byte for byte as it stands in the " +
+			"request. An `eventId` makes the event unique in the application: a second message with it is a conflict. With `application`, an application that doesn't exist yet is created.",
+		example: map[string]any{
+			"eventType": "order.created", "eventId": "evt_1001", "channels": []string{"eu"},
+			"payload": map[string]any{"type": "order.created", "data": map[string]any{"id": "ord_1", "total": 4200}},
+		},
+		also: codes{http.StatusConflict},
+	},
+	"v1.message.get": {text: "Shows one message, by its id or its eventId."},
+
+	"v1.message-attempt.list-by-endpoint": {
+		text: "Lists the requests that were made to an endpoint, the newest first, up to 90 days back from where the list begins.",
+	},
+	"v1.message-attempt.list-by-msg": {
+		text: "Lists the requests that were made to deliver a message, to all endpoints or to one, the newest first.",
+	},
+	"v1.message-attempt.get": {text: "Shows one attempt with what the receiver answered."},
+	"v1.message-attempt.list-attempted-messages": {
+		text: "Lists the messages that went or are going to an endpoint, each with the state of its delivery.",
+	},
+	"v1.message-attempt.list-attempted-destinations": {
+		text: "Lists the endpoints that a message went or is going to, deleted ones included, each with the state of the delivery.",
+	},
+	"v1.message-attempt.resend": {
+		text: "Sends the message to the endpoint once more, at once, whatever became of it before. Refused with `missing_payload` if the payload has expired or was expunged.",
+		also: codes{http.StatusBadRequest},
+	},
+
+	"v1.health.get": {
+		text:        "Asks the database and Temporal whether they answer, and says which doesn't.",
+		also:        codes{http.StatusServiceUnavailable},
+		unavailable: "HealthOut",
+	},
+	"v1.health.head":      {text: "The same without a body.", also: codes{http.StatusServiceUnavailable}},
+	"v1.health.ping":      {text: "Answers as long as the process serves requests. It asks nobody else."},
+	"v1.health.head-ping": {text: "The same, for clients that prefer HEAD."},
+
+	"v1.openapi.get": {
+		text: "OpenAPI 3.1. Its section `webhooks` describes what is sent to endpoints.",
+		own:  true,
+	},
+}
