@@ -44,9 +44,9 @@ type eventTypeIn struct {
 }
 
 type eventTypePatch struct {
-	Description Optional[string]  `json:"description,omitzero" doc:"For people."`
-	Archived    Optional[bool]    `json:"archived,omitzero" doc:"Hidden from the catalogue."`
-	Deprecated  Optional[bool]    `json:"deprecated,omitzero" doc:"Still sent, but not for new integrations."`
+	Description Optional[string]  `json:"description,omitzero" nullable:"false" doc:"For people."`
+	Archived    Optional[bool]    `json:"archived,omitzero" nullable:"false" doc:"Hidden from the catalogue."`
+	Deprecated  Optional[bool]    `json:"deprecated,omitzero" nullable:"false" doc:"Still sent, but not for new integrations."`
 	Schemas     Optional[schemas] `json:"schemas,omitzero" doc:"Replaces what was there; null removes it."`
 	FeatureFlag Optional[string]  `json:"featureFlag,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Show it only to tokens with this flag; null shows it to all."`
 }

@@ -37,11 +37,20 @@ func (s *Server) operations(wire huma.API) ([]byte, error) {
 		r.register(wire, r.operation())
 	}
 	complete(document, routes)
+	return render(document)
+}
+
+func render(document *huma.OpenAPI) ([]byte, error) {
 	rendered, err := json.Marshal(document)
 	if err != nil {
 		return nil, fmt.Errorf("rendering the OpenAPI document: %w", err)
 	}
-	return rendered, nil
+	var parts tree
+	if err := json.Unmarshal(rendered, &parts); err != nil {
+		return nil, fmt.Errorf("reading the OpenAPI document: %w", err)
+	}
+	allowNull(parts)
+	return json.Marshal(parts)
 }
 
 // skeleton is the document without its operations.
@@ -90,16 +99,18 @@ func (r route) complete(op *huma.Operation) {
 	words := operations[r.id]
 	op.Tags = []string{tagOf(r.id).name}
 	op.Description = words.text
-	op.Deprecated = words.deprecated
+	op.Deprecated = op.Deprecated || words.deprecated
 	if words.own {
 		op.Extensions = map[string]any{"x-posthorn-own": true}
 		op.Description += " *Posthorn's own: other servers with this API don't have it.*"
 	}
 	for _, p := range op.Parameters {
-		p.Schema.Description = "" // the parameter has it
-		p.Schema.Nullable = false // null has no form in a URL
+		p.Schema.Description = ""           // the parameter has it
+		p.Schema.Nullable = false           // null has no form in a URL
+		p.AllowEmptyValue = p.In == "query" // and an empty value is none
 	}
 	if r.method == post && r.scope != public {
+		op.Parameters = slices.DeleteFunc(op.Parameters, func(p *huma.Param) bool { return strings.EqualFold(p.Name, idempotencyHeader) })
 		op.Parameters = append(op.Parameters, &huma.Param{Ref: "#/components/parameters/" + idempotencyHeader})
 	}
 	if op.RequestBody != nil && words.example != nil {
@@ -116,7 +127,7 @@ func (r route) completeResponses(op *huma.Operation) {
 			continue
 		}
 		response.Description = successes[code]
-		response.Headers = responseHeaders(code, r.scope)
+		response.Headers = successHeaders(r.method == post && r.scope != public)
 	}
 	for _, status := range r.failures(op) {
 		response := &huma.Response{Ref: "#/components/responses/" + failures[status].name}
@@ -134,15 +145,15 @@ func (r route) completeResponses(op *huma.Operation) {
 // failures are the statuses of the errors that the operation can answer with: those that follow from its shape, and
 // those that its words add.
 func (r route) failures(op *huma.Operation) codes {
-	statuses := codes{http.StatusInternalServerError}
+	statuses := codes{http.StatusTooManyRequests, http.StatusInternalServerError}
 	add := func(when bool, more ...int) {
 		if when {
 			statuses = append(statuses, more...)
 		}
 	}
 	hasBody := op.RequestBody != nil
-	add(r.scope != public, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable)
-	add(r.method == post && r.scope != public, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
+	add(r.scope != public, http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable)
+	add(r.method == post && r.scope != public, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
 	add(hasBody, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
 	for _, p := range op.Parameters {
 		switch {
@@ -209,10 +220,10 @@ func documentOperation() *huma.Operation {
 		Responses: map[string]*huma.Response{
 			"200": {
 				Description: successes[http.StatusOK],
-				Headers:     responseHeaders(http.StatusOK, public),
+				Headers:     successHeaders(false),
 				Content:     map[string]*huma.MediaType{jsonType: {Schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}}},
 			},
-			"500": {Ref: "#/components/responses/" + failures[http.StatusInternalServerError].name},
+			"429": {Ref: "#/components/responses/" + failures[http.StatusTooManyRequests].name},
 		},
 	}
 }

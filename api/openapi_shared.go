@@ -8,6 +8,7 @@ import (
 
 const (
 	idempotencyHeader = "Idempotency-Key"
+	replayHeader      = "Idempotent-Replayed"
 	retryAfterHeader  = "Retry-After"
 )
 
@@ -67,7 +68,7 @@ var failures = map[int]failed{
 	http.StatusConflict:              {"Conflict", "It exists already, or the same request is still being carried out.", nil},
 	http.StatusRequestEntityTooLarge: {"TooLarge", "The body is too large.", nil},
 	http.StatusUnprocessableEntity:   {"Invalid", "The input is invalid. The answer lists what is wrong, and where.", nil},
-	http.StatusTooManyRequests:       {"TooManyRequests", "Too many requests. Try again after the time in the header.", []string{retryAfterHeader}},
+	http.StatusTooManyRequests:       {"TooManyRequests", "Too many requests. Try again after the time in the header.", append([]string{retryAfterHeader}, rateHeaders...)},
 	http.StatusInternalServerError:   {"InternalError", "Something went wrong in here. The log knows the request by its id.", nil},
 	http.StatusServiceUnavailable:    {"Unavailable", "Not possible at the moment. Try again after the time in the header.", []string{retryAfterHeader}},
 }
@@ -83,6 +84,22 @@ var headers = map[string]*huma.Header{
 		Description: "How many seconds to wait before the next try.",
 		Schema:      &huma.Schema{Type: huma.TypeInteger, Minimum: new(0.0)},
 	},
+	"RateLimit-Limit": {
+		Description: "How many requests the limit allows at once. Absent if there is no limit.",
+		Schema:      &huma.Schema{Type: huma.TypeInteger, Minimum: new(1.0)},
+	},
+	"RateLimit-Remaining": {
+		Description: "How many of them are left.",
+		Schema:      &huma.Schema{Type: huma.TypeInteger, Minimum: new(0.0)},
+	},
+	"RateLimit-Reset": {
+		Description: "How many seconds it takes until all are left again.",
+		Schema:      &huma.Schema{Type: huma.TypeInteger, Minimum: new(0.0)},
+	},
+	replayHeader: {
+		Description: "The answer is that of an earlier request with the same key.",
+		Schema:      &huma.Schema{Type: huma.TypeString, Enum: []any{"true"}},
+	},
 	"WWW-Authenticate": {
 		Description: "The kind of token that is wanted.",
 		Schema:      &huma.Schema{Type: huma.TypeString},
@@ -91,17 +108,28 @@ var headers = map[string]*huma.Header{
 
 func headerRef(name string) *huma.Header { return &huma.Header{Ref: "#/components/headers/" + name} }
 
-// responseHeaders are those of a success.
-func responseHeaders(_ int, _ scope) map[string]*huma.Header {
-	return map[string]*huma.Header{requestIDHeader: headerRef(requestIDHeader)}
+// rateHeaders tell where a limit on requests stands.
+var rateHeaders = []string{"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}
+
+// successHeaders are those of an answer of success, of an operation that may be repeated with a key or of another.
+func successHeaders(repeatable bool) map[string]*huma.Header {
+	refs := map[string]*huma.Header{requestIDHeader: headerRef(requestIDHeader)}
+	for _, name := range rateHeaders {
+		refs[name] = headerRef(name)
+	}
+	if repeatable {
+		refs[replayHeader] = headerRef(replayHeader)
+	}
+	return refs
 }
 
 func idempotencyParameter() *huma.Param {
 	return &huma.Param{
 		Name: idempotencyHeader,
 		In:   "header",
-		Description: "Makes the request safe to repeat: for 24 hours a second one with the same key gets the first one's answer and does " +
-			"nothing. Any text that is new for each request, such as a UUID.",
-		Schema: &huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(256)},
+		Description: "Makes the request safe to repeat. For 24 hours the same request with the same key is not carried out again: it gets the " +
+			"first one's answer, if that was one of success, with the header `" + replayHeader + "`. Another request with the key is refused " +
+			"with status 422. Any text of visible ASCII characters that is new for each request, such as a UUID.",
+		Schema: &huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(256), Pattern: "^[!-~]+$"},
 	}
 }

@@ -106,6 +106,7 @@ func (s *Server) build(version string) (http.Handler, error) {
 	engine.NoRoute(func(c *gin.Context) { writeFailure(c.Writer, errNoRoute) })
 	engine.NoMethod(func(c *gin.Context) { writeFailure(c.Writer, errNoMethod) })
 
+	engine.Use(demandNames)
 	wire := humagin.New(engine, s.config(version))
 	wire.UseMiddleware(s.authenticate)
 	document, err := s.operations(wire)
@@ -113,6 +114,7 @@ func (s *Server) build(version string) (http.Handler, error) {
 		return nil, err
 	}
 	engine.GET(documentPath, func(c *gin.Context) { c.Data(http.StatusOK, jsonType, document) })
+	serveDocs(engine)
 	return withoutTrailingSlash(engine), nil
 }
 
@@ -121,7 +123,7 @@ func (s *Server) build(version string) (http.Handler, error) {
 func (s *Server) config(version string) huma.Config {
 	c := huma.Config{
 		OpenAPI:       skeleton(version),
-		Formats:       huma.DefaultFormats,
+		Formats:       formats(),
 		DefaultFormat: jsonType,
 		Transformers:  []huma.Transformer{s.translateFailure, speakToOldClients},
 	}

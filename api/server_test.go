@@ -45,6 +45,7 @@ func TestAnswersOutsideOfTheRoutes(t *testing.T) {
 	b := setup(t)
 	b.run(t, strings.NewReplacer(), []scenario{
 		{name: "an unknown path is not found", method: "GET", path: "/nope", status: 404, contains: []string{`"code":"not_found"`, `"detail":`}},
+		{name: "nor is a path with an empty name", method: "GET", path: "/app//endpoint", status: 404, contains: []string{"There is no such path"}},
 		{name: "an unknown method is not allowed", method: "DELETE", path: "/app", status: 405, contains: []string{`"code":"method_not_allowed"`}},
 	})
 	t.Run("pages of any origin may call", func(t *testing.T) {
