@@ -94,15 +94,24 @@ func operationOf(document *huma.OpenAPI, r route) *huma.Operation {
 	}[r.method]
 }
 
+// ownExtension marks what Svix's API doesn't have.
+const ownExtension = "x-posthorn-own"
+
+// cutOwn takes the remark off the summary of an operation that Svix doesn't have.
+func cutOwn(summary string) (string, bool) {
+	plain, remark, ok := strings.Cut(summary, " (not in Svix")
+	return plain, ok && strings.HasSuffix(remark, ")")
+}
+
 // complete describes the operation, its parameters, its failures and its headers.
 func (r route) complete(op *huma.Operation) {
 	words := operations[r.id]
 	op.Tags = []string{tagOf(r.id).name}
 	op.Description = words.text
-	op.Deprecated = op.Deprecated || words.deprecated
-	if words.own {
-		op.Extensions = map[string]any{"x-posthorn-own": true}
-		op.Description += " *Posthorn's own: other servers with this API don't have it.*"
+	if summary, own := cutOwn(r.summary); own {
+		op.Summary = summary
+		op.Extensions = map[string]any{ownExtension: true}
+		op.Description += " *Posthorn's own: Svix doesn't have it.*"
 	}
 	for _, p := range op.Parameters {
 		p.Schema.Description = ""           // the parameter has it
@@ -190,15 +199,17 @@ func completeSchema(schema *huma.Schema) {
 	}
 }
 
-// tagOf finds the tag of an operation by its id, such as v1.endpoint.get.
+// tagOf finds the tag of an operation by its id, such as v1.endpoint.get. The longest name that fits wins.
 func tagOf(id string) tag {
-	resource := strings.Split(id, ".")[1]
+	best, length := tag{}, 0
 	for _, t := range resources {
-		if t.resource == resource {
-			return t
+		for _, name := range t.resources {
+			if len(name) > length && strings.HasPrefix(id, "v1."+name+".") {
+				best, length = t, len(name)
+			}
 		}
 	}
-	return tag{name: resource}
+	return best
 }
 
 func tags() []*huma.Tag {
@@ -216,7 +227,7 @@ func documentOperation() *huma.Operation {
 		Tags:        []string{tagOf("v1.openapi.get").name},
 		Summary:     "Get this document",
 		Description: operations["v1.openapi.get"].text,
-		Extensions:  map[string]any{"x-posthorn-own": true},
+		Extensions:  map[string]any{ownExtension: true},
 		Responses: map[string]*huma.Response{
 			"200": {
 				Description: successes[http.StatusOK],

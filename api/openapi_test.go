@@ -205,15 +205,50 @@ func TestFailuresOfOperations(t *testing.T) {
 
 func TestOperationsOfOursAreMarked(t *testing.T) {
 	t.Parallel()
-	for id, words := range operations {
-		if !words.own {
-			continue
-		}
-		op := huma.Operation{Parameters: nil, Responses: map[string]*huma.Response{}}
-		route{id: id, method: get, scope: public}.complete(&op)
-		require.Equal(t, true, op.Extensions["x-posthorn-own"])
-		require.Contains(t, op.Description, "Posthorn's own")
+	for summary, own := range map[string]bool{
+		"Make a poller (not in Svix)": true, "Make a poller (not in Svix's API)": true, "Make a poller": false, "Make (two) pollers": false,
+	} {
+		op := huma.Operation{Summary: summary, Responses: map[string]*huma.Response{}}
+		route{id: "v1.poller.create", method: get, scope: public, summary: summary}.complete(&op)
+		require.Equal(t, own, op.Extensions[ownExtension] == true, summary)
+		require.Equal(t, own, strings.Contains(op.Description, "Posthorn's own"), summary)
+		require.NotContains(t, op.Summary, "not in Svix")
 	}
+}
+
+func TestTagsOfOperations(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]string{
+		"v1.application.get": "Application", "v1.message.create": "Message", "v1.message-attempt.get": "Message attempt",
+		"v1.message.poller.poll": "Poller", "v1.application.stats.attempts": "Statistics", "v1.applications.get": "",
+	} {
+		require.Equal(t, want, tagOf(id).name, id)
+	}
+}
+
+// Null is as good as nothing in the body of a POST and a PUT; to a PATCH it is a value, which some fields have.
+func TestNullInRequests(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	document := tree{}
+	source, err := Document("1.2.3")
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(source, &document))
+	property := func(schema, name string) any {
+		return branch(document, "components", "schemas", schema, "properties", name)["type"]
+	}
+	require.Equal(t, []any{"string", "null"}, property("ApplicationIn", "uid"))
+	require.Equal(t, "string", property("ApplicationIn", "name"), "it is required")
+	require.Equal(t, []any{"string", "null"}, property("ApplicationPatch", "uid"))
+	require.Equal(t, "string", property("ApplicationPatch", "name"))
+	require.Equal(t, "string", property("ApplicationOut", "uid"), "it is an answer's")
+	require.Len(t, branch(document, "components", "schemas", "MessageIn", "properties", "application")["anyOf"], 2)
+
+	app := b.must(http.StatusCreated, "POST", "/app", `{"name":"x","uid":null,"throttleRate":null,"metadata":null,"rateLimit":null}`)
+	b.endpoint(app, `{"url":"https://example.com","uid":null,"secret":null,"eventTypes":null,"channels":null,"disabled":null,"description":null}`)
+	b.message(app, `{"eventType":"e","payload":{},"eventId":null,"channels":null,"application":null,"transformationsParams":null,"payloadRetentionPeriod":null}`)
+	require.Equal(t, http.StatusUnprocessableEntity, b.do("POST", "/app", `{"name":null}`).status)
+	require.Equal(t, http.StatusUnprocessableEntity, b.do("PATCH", "/app/"+app, `{"name":null}`).status)
 }
 
 func TestTheCopyOfTheDocumentIsFresh(t *testing.T) {

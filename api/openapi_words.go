@@ -4,23 +4,25 @@ import "net/http"
 
 // tag is a group of operations in the document.
 type tag struct {
-	resource string // as in the ids of the operations
-	name     string
-	text     string
+	resources []string // what the ids of its operations begin with, after v1
+	name      string
+	text      string
 }
 
 // resources are the tags in the order in which they are shown.
 var resources = []tag{
-	{"application", "Application", "A customer of yours, to whom messages are addressed. Its endpoints receive them."},
-	{"endpoint", "Endpoint", "A URL of a customer, with its subscriptions, its signing secrets, and headers of its own."},
-	{"event-type", "Event type", "The catalogue of what you send: names, descriptions, and JSON Schemas of payloads by version."},
-	{"message", "Message", "One event, addressed to one application, and sent to each of its endpoints that subscribes to it."},
-	{"message-attempt", "Message attempt", "What happened to a message: where each delivery stands, and every request that was made."},
-	{"authentication", "Authentication", "Tokens: for your customers, and who holds one."},
-	{"background-task", "Background task", "Work that outlasts a request, and how far it has come."},
-	{"statistics", "Statistics", "Numbers of deliveries and attempts over time."},
-	{"health", "Health", "For load balancers and monitoring. These need no token."},
-	{"openapi", "This document", "The description of the API, for tools."},
+	{[]string{"application"}, "Application", "A customer of yours, to whom messages are addressed. Its endpoints receive them."},
+	{[]string{"endpoint"}, "Endpoint", "A URL of a customer, with its subscriptions, its signing secrets, and headers of its own."},
+	{[]string{"event-type"}, "Event type", "The catalogue of what you send: names, descriptions, and JSON Schemas of payloads by version."},
+	{[]string{"message"}, "Message", "One event, addressed to one application, and sent to each of its endpoints that subscribes to it."},
+	{[]string{"message-attempt"}, "Message attempt", "What happened to a message: where each delivery stands, and every request that was made."},
+	{[]string{"poller", "message.poller"}, "Poller", "For customers who fetch their messages instead of having them sent. The server remembers how far each consumer has come."},
+	{[]string{"authentication"}, "Authentication", "Tokens: for your customers, and what the one at hand is good for."},
+	{[]string{"operational-webhook"}, "Operational webhook", "Endpoints of your own, which are told what happens to your customers' endpoints."},
+	{[]string{"statistics", "stats", "application.stats"}, "Statistics", "Numbers of endpoints, deliveries and attempts."},
+	{[]string{"background-task"}, "Background task", "Work that outlasts a request, and how far it has come."},
+	{[]string{"health"}, "Health", "For load balancers and monitoring. These need no token."},
+	{[]string{"openapi"}, "This document", "The description of the API, for tools."},
 }
 
 // fields are the descriptions of fields that have none of their own.
@@ -35,9 +37,7 @@ var fields = map[string]string{
 
 // note is what there is to say about an operation.
 type note struct {
-	text       string
-	own        bool // Svix doesn't have it
-	deprecated bool
+	text string
 	// Statuses of failures that don't follow from the operation's shape, and such that do but never occur.
 	also, never codes
 	// The schema of the body of a 503, if it has one of its own.
@@ -161,8 +161,5 @@ var operations = map[string]note{
 	"v1.health.ping":      {text: "Answers as long as the process serves requests. It asks nobody else."},
 	"v1.health.head-ping": {text: "The same, for clients that prefer HEAD."},
 
-	"v1.openapi.get": {
-		text: "OpenAPI 3.1. Its section `webhooks` describes what is sent to endpoints.",
-		own:  true,
-	},
+	"v1.openapi.get": {text: "OpenAPI 3.1. Its section `webhooks` describes what is sent to endpoints. *Posthorn's own: Svix doesn't have it.*"},
 }
