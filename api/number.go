@@ -31,15 +31,15 @@ func readJSON(data []byte, v any) error {
 		return err
 	}
 	if strings.HasPrefix(wrong.Value, "number") {
-		if respelled, changed := respell(data); changed {
+		if respelled, changed := spellWhole(data); changed {
 			return readJSON(respelled, v)
 		}
 	}
 	return fmt.Errorf("%s can't be a JSON %s", wrong.Field, wrong.Value) // the original names types of this program
 }
 
-// respell writes whole numbers without fraction and exponent, and reports whether there were any to change.
-func respell(data []byte) ([]byte, bool) {
+// spellWhole writes whole numbers without fraction and exponent, and reports whether there were any to change.
+func spellWhole(data []byte) ([]byte, bool) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
 	var value any

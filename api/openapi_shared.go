@@ -64,13 +64,13 @@ var failures = map[int]failed{
 	http.StatusUnauthorized:          {"Unauthorized", "The token is missing, invalid, expired or revoked.", []string{"WWW-Authenticate"}},
 	http.StatusForbidden:             {"Forbidden", "The token is good, but not for this.", nil},
 	http.StatusNotFound:              {"NotFound", "Something that the path names doesn't exist, or isn't yours.", nil},
-	http.StatusRequestTimeout:        {"RequestTimeout", "The body took too long to arrive.", nil},
+	http.StatusRequestTimeout:        {"RequestTimeout", "The body came too slowly.", nil},
 	http.StatusConflict:              {"Conflict", "It exists already, or the same request is still being carried out.", nil},
 	http.StatusRequestEntityTooLarge: {"TooLarge", "The body is too large.", nil},
 	http.StatusUnprocessableEntity:   {"Invalid", "The input is invalid. The answer lists what is wrong, and where.", nil},
-	http.StatusTooManyRequests:       {"TooManyRequests", "Too many requests. Try again after the time in the header.", append([]string{retryAfterHeader}, rateHeaders...)},
+	http.StatusTooManyRequests:       {"TooManyRequests", "Too many requests; Retry-After says when to try again.", append([]string{retryAfterHeader}, rateHeaders...)},
 	http.StatusInternalServerError:   {"InternalError", "Something went wrong in here. The log knows the request by its id.", nil},
-	http.StatusServiceUnavailable:    {"Unavailable", "Not possible at the moment. Try again after the time in the header.", []string{retryAfterHeader}},
+	http.StatusServiceUnavailable:    {"Unavailable", "Not possible at the moment; Retry-After says when to try again.", []string{retryAfterHeader}},
 }
 
 // headers of answers.

@@ -135,20 +135,6 @@ func TestEverythingInTheDocumentIsDescribed(t *testing.T) {
 	}
 }
 
-func TestWordsAreAboutOperationsThatExist(t *testing.T) {
-	t.Parallel()
-	document := parseDocument(t)
-	ids := map[string]bool{}
-	for _, item := range document.Paths {
-		for _, op := range item {
-			ids[op.OperationID] = true
-		}
-	}
-	for id := range operations {
-		require.True(t, ids[id], "openapi_words.go describes %s, which doesn't exist", id)
-	}
-}
-
 func TestSchemas(t *testing.T) {
 	t.Parallel()
 	document := parseDocument(t)
