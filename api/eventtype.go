@@ -26,7 +26,7 @@ type schemas = map[string]json.RawMessage
 // EventTypeUpdate is all of an event type that a PUT replaces. It is exported for huma, which finds embedded fields
 // only then.
 type EventTypeUpdate struct {
-	Description string  `json:"description" doc:"For people." example:"An order was placed."`
+	Description string  `json:"description" doc:"For people."`
 	Archived    bool    `json:"archived,omitempty" doc:"Hidden from the catalogue."`
 	Deprecated  bool    `json:"deprecated,omitempty" doc:"Still sent, but not for new integrations."`
 	Schemas     schemas `json:"schemas,omitempty" doc:"JSON Schemas (Draft 7 unless they say otherwise) of the payload, by version."`
@@ -39,25 +39,25 @@ func (in *EventTypeUpdate) replace(et *posthorn.EventType) {
 }
 
 type eventTypeIn struct {
-	Name string `json:"name" minLength:"1" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Such as order.created; can't be changed." example:"order.created"`
+	Name string `json:"name" minLength:"1" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Such as order.created; can't be changed."`
 	EventTypeUpdate
 }
 
 type eventTypePatch struct {
-	Description Optional[string]  `json:"description,omitzero" nullable:"false" doc:"For people."`
-	Archived    Optional[bool]    `json:"archived,omitzero" nullable:"false" doc:"Hidden from the catalogue."`
-	Deprecated  Optional[bool]    `json:"deprecated,omitzero" nullable:"false" doc:"Still sent, but not for new integrations."`
+	Description Optional[string]  `json:"description,omitzero" doc:"For people."`
+	Archived    Optional[bool]    `json:"archived,omitzero" doc:"Hidden from the catalogue."`
+	Deprecated  Optional[bool]    `json:"deprecated,omitzero" doc:"Still sent, but not for new integrations."`
 	Schemas     Optional[schemas] `json:"schemas,omitzero" doc:"Replaces what was there; null removes it."`
 	FeatureFlag Optional[string]  `json:"featureFlag,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Show it only to tokens with this flag; null shows it to all."`
 }
 
 type eventTypeOut struct {
-	Name        string    `json:"name" doc:"Such as order.created."`
-	Description string    `json:"description" doc:"For people."`
-	Archived    bool      `json:"archived" doc:"Hidden from the catalogue."`
-	Deprecated  bool      `json:"deprecated" doc:"Still sent, but not for new integrations."`
-	Schemas     schemas   `json:"schemas,omitempty" doc:"JSON Schemas of the payload, by version."`
-	FeatureFlag *string   `json:"featureFlag,omitempty" doc:"Shown only to tokens with this flag."`
+	Name        string    `json:"name"`
+	Description string    `json:"description"`
+	Archived    bool      `json:"archived"`
+	Deprecated  bool      `json:"deprecated"`
+	Schemas     schemas   `json:"schemas,omitempty"`
+	FeatureFlag *string   `json:"featureFlag,omitempty"`
 	CreatedAt   time.Time `json:"createdAt"`
 	UpdatedAt   time.Time `json:"updatedAt"`
 }

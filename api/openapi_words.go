@@ -39,6 +39,18 @@ var fields = map[string]string{
 	"channels":    "The channels that it is about. Absent: all.",
 	"disabled":    "Whether it is switched off.",
 	"status":      "How it stands.",
+	"tags":        "What it is tagged with.",
+	"period":      "The length of each period.",
+
+	"name":           "What it is called.",
+	"archived":       "Hidden from the catalogue.",
+	"deprecated":     "Still sent, but not for new integrations.",
+	"schemas":        "JSON Schemas of the payload, by version.",
+	"groupName":      "What it is listed under.",
+	"featureFlag":    "Shown only to tokens with this flag.",
+	"featureFlags":   "Shown only to tokens with one of these flags.",
+	"payloadVersion": "The version of the payload.",
+	"timestamp":      "When it happened.",
 }
 
 // note is what there is to say about an operation.
