@@ -220,9 +220,9 @@ func tags() []*huma.Tag {
 	return list
 }
 
-// documentOperation describes the document itself.
+// documentOperation describes the document itself. A token adds the webhooks of its organisation.
 func documentOperation() *huma.Operation {
-	return &huma.Operation{
+	op := &huma.Operation{
 		OperationID: "v1.openapi.get",
 		Tags:        []string{tagOf("v1.openapi.get").name},
 		Summary:     "Get this document",
@@ -234,9 +234,13 @@ func documentOperation() *huma.Operation {
 				Headers:     successHeaders(false),
 				Content:     map[string]*huma.MediaType{jsonType: {Schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}}},
 			},
-			"429": {Ref: "#/components/responses/" + failures[http.StatusTooManyRequests].name},
 		},
+		Security: []map[string][]string{{}, {bearerScheme: {}}},
 	}
+	for _, status := range []int{http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable} {
+		op.Responses[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + failures[status].name}
+	}
+	return op
 }
 
 // addSharedParts fills the components that operations refer to.

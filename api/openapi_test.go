@@ -164,7 +164,7 @@ func TestFailuresOfOperations(t *testing.T) {
 		"v1.message-attempt.resend":      {[]string{"202", "400", "404", "408"}, []string{"409"}},
 		"v1.health.ping":                 {[]string{"204", "429", "500"}, []string{"400", "404", "422", "503"}},
 		"v1.health.get":                  {[]string{"204", "503"}, []string{"401"}},
-		"v1.openapi.get":                 {[]string{"200", "429"}, []string{"401", "404", "500"}},
+		"v1.openapi.get":                 {[]string{"200", "401", "429"}, []string{"404", "413", "422"}},
 		"v1.message-attempt.get":         {[]string{"404"}, []string{"400", "422"}},
 		"v1.endpoint.update-headers":     {[]string{"413", "422"}, []string{"409"}},
 		"v1.event-type.delete":           {[]string{"400", "404"}, []string{"422"}},

@@ -303,5 +303,5 @@ var operations = map[string]note{
 	"v1.health.ping":      {text: "Answers as long as the process serves requests. It asks nobody else."},
 	"v1.health.head-ping": {text: "The same, for clients that prefer HEAD."},
 
-	"v1.openapi.get": {text: "OpenAPI 3.1. Its section `webhooks` describes what is sent to endpoints. *Posthorn's own: Svix doesn't have it.*"},
+	"v1.openapi.get": {text: "OpenAPI 3.1. With a token there is a section `webhooks`, which describes what is sent to endpoints. *Posthorn's own: Svix doesn't have it.*"},
 }
