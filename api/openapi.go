@@ -120,7 +120,7 @@ func (r route) complete(op *huma.Operation) {
 	}
 	if r.method == post && r.scope != public {
 		op.Parameters = slices.DeleteFunc(op.Parameters, func(p *huma.Param) bool { return strings.EqualFold(p.Name, idempotencyHeader) })
-		op.Parameters = append(op.Parameters, &huma.Param{Ref: "#/components/parameters/" + idempotencyHeader})
+		op.Parameters = append(op.Parameters, idempotencyParameter())
 	}
 	if op.RequestBody != nil && words.example != nil {
 		op.RequestBody.Content[jsonType].Example = words.example
@@ -166,7 +166,7 @@ func (r route) failures(op *huma.Operation) codes {
 	add(hasBody, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
 	for _, p := range op.Parameters {
 		switch {
-		case p.Ref != "":
+		case p.In == "header":
 		case p.In == "path":
 			add(true, http.StatusNotFound)
 		default:
@@ -246,7 +246,6 @@ func documentOperation() *huma.Operation {
 // addSharedParts fills the components that operations refer to.
 func addSharedParts(c *huma.Components) {
 	c.Headers = maps.Clone(headers)
-	c.Parameters = map[string]*huma.Param{idempotencyHeader: idempotencyParameter()}
 	c.Responses = map[string]*huma.Response{}
 	plain, validation := schemaOf[httpErrorOut](c.Schemas), schemaOf[httpValidationError](c.Schemas)
 	schemaOf[healthOut](c.Schemas)

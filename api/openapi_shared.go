@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	idempotencyHeader = "Idempotency-Key"
+	idempotencyHeader = "idempotency-key"
 	replayHeader      = "Idempotent-Replayed"
 	retryAfterHeader  = "Retry-After"
 )

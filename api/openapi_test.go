@@ -60,7 +60,6 @@ type parsedDocument struct {
 		OperationID, Summary, Description string
 		Tags                              []string
 		Parameters                        []struct {
-			Ref               string `json:"$ref"`
 			Name, Description string
 		}
 		Responses map[string]struct {
@@ -118,7 +117,7 @@ func TestEverythingInTheDocumentIsDescribed(t *testing.T) {
 			require.NotEmpty(t, op.Description, "%s has no words in openapi_words.go", op.OperationID)
 			require.Len(t, op.Tags, 1, op.OperationID)
 			for _, p := range op.Parameters {
-				require.NotEmpty(t, p.Ref+p.Description, "%s of %s", p.Name, op.OperationID)
+				require.NotEmpty(t, p.Description, "%s of %s", p.Name, op.OperationID)
 			}
 			for status, response := range op.Responses {
 				require.NotEmpty(t, response.Ref+response.Description, "%s of %s", status, op.OperationID)

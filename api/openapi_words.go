@@ -158,7 +158,7 @@ var operations = map[string]note{
 
 	"v1.event-type.import-openapi": {
 		text: "Makes event types of the webhooks that an OpenAPI document describes, and replaces the schemas of those that exist.",
-		also: codes{http.StatusConflict},
+		also: codes{http.StatusBadRequest, http.StatusConflict},
 	},
 	"v1.event-type.download-openapi": {
 		text: "The event catalogue as an OpenAPI document whose webhooks are the event types. It can be imported again.",
@@ -171,8 +171,8 @@ var operations = map[string]note{
 		text: "Accepts an event and delivers it to every endpoint of the application that subscribes to its type and channels. The payload is sent byte for byte as it stands in the " +
 			"request. An `eventId` makes the event unique in the application: a second message with it is a conflict. With `application`, an application that doesn't exist yet is created.",
 		example: map[string]any{
-			"eventType": "order.created", "eventId": "evt_1001", "channels": []string{"eu"},
-			"payload": map[string]any{"type": "order.created", "data": map[string]any{"id": "ord_1", "total": 4200}},
+			"eventType": "invoice.paid", "eventId": "evt_1001", "channels": []string{"eu"},
+			"payload": map[string]any{"type": "invoice.paid", "data": map[string]any{"id": "inv_1", "total": 4200}},
 		},
 		also: codes{http.StatusConflict},
 	},
@@ -203,7 +203,7 @@ var operations = map[string]note{
 	"v1.message.test-attempt": {
 		text:    "Sends a message to one endpoint, once, and waits for what it answers. Nothing is retried.",
 		also:    codes{http.StatusBadRequest, http.StatusConflict},
-		example: map[string]any{"eventType": "order.created", "payload": map[string]any{"id": "ord_1"}},
+		example: map[string]any{"eventType": "invoice.paid", "payload": map[string]any{"id": "inv_1"}},
 	},
 	"v1.message.events": {
 		text: "Gives an application's messages in the order in which they were accepted, from where the iterator says. When there is nothing more the answer is empty, and its iterator asks for what comes next.",
