@@ -163,6 +163,7 @@ func (r route) failures(op *huma.Operation) codes {
 	hasBody := op.RequestBody != nil
 	add(r.scope != public, http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable)
 	add(r.method == post && r.scope != public, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
+	add(hasBody || r.method == post && r.scope != public, http.StatusBadRequest)
 	add(hasBody, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
 	for _, p := range op.Parameters {
 		switch {
@@ -191,6 +192,9 @@ func isText(s *huma.Schema) bool {
 // completeSchema describes the fields that are the same everywhere. It also removes what says no more than the default
 // does, that objects may have more properties than are described: tools would show an invented one.
 func completeSchema(schema *huma.Schema) {
+	for _, property := range schema.Properties {
+		property.UniqueItems = false // huma panics on items that can't be the keys of a map
+	}
 	if len(schema.Properties) > 0 && schema.AdditionalProperties == true {
 		schema.AdditionalProperties = nil
 	}

@@ -24,6 +24,9 @@ func allowNull(document tree) {
 			mandatory[field] = true
 		}
 		properties := branch(schema, "properties")
+		if eventID := branch(properties, "eventId"); eventID != nil {
+			eventID["pattern"] = `^[a-zA-Z0-9\-_.]*$` // messages are read without huma, and an empty one is none
+		}
 		for field, property := range properties {
 			property, ok := property.(tree)
 			switch isPatch := strings.HasSuffix(name, "Patch"); {

@@ -60,7 +60,7 @@ func (f failed) response(schema *huma.Schema) *huma.Response {
 
 // failures describe the statuses of errors.
 var failures = map[int]failed{
-	http.StatusBadRequest:            {"BadRequest", "A query parameter can't be read, or the state of things forbids this: `limit_reached`, `missing_payload` and the like.", nil},
+	http.StatusBadRequest:            {"BadRequest", "The query or the body can't be read, or the state of things forbids this: `limit_reached`, `missing_payload` and the like.", nil},
 	http.StatusUnauthorized:          {"Unauthorized", "The token is missing, invalid, expired or revoked.", []string{"WWW-Authenticate"}},
 	http.StatusForbidden:             {"Forbidden", "The token is good, but not for this.", nil},
 	http.StatusNotFound:              {"NotFound", "Something that the path names doesn't exist, or isn't yours.", nil},
