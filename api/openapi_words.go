@@ -51,6 +51,12 @@ var fields = map[string]string{
 	"featureFlags":   "Shown only to tokens with one of these flags.",
 	"payloadVersion": "The version of the payload.",
 	"timestamp":      "When it happened.",
+
+	"since":    "Where the window begins.",
+	"until":    "Where the window ends.",
+	"success":  "Those that were answered with 2xx.",
+	"failure":  "Those that were not.",
+	"canceled": "Those that were given up without another attempt.",
 }
 
 // note is what there is to say about an operation.
