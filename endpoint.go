@@ -19,21 +19,32 @@ const (
 
 // Endpoint is a URL of an application that receives its messages.
 type Endpoint struct {
-	ID           string
-	AppID        string
-	UID          string // unique in the application; empty if none
-	URL          string
-	Description  string
-	EventTypes   []string // the event types it subscribes to; empty = all
-	Channels     []string // the channels it listens on; empty = all
-	Disabled     bool
-	ThrottleRate int // messages per second; 0 = no limit
-	Metadata     map[string]string
-	Headers      map[string]string // sent with each request; values may be secrets
-	Secrets      []Secret          // the current one first, then those in their grace period
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
-	DeletedAt    time.Time // zero while it exists
+	ID          string
+	AppID       string
+	UID         string // unique in the application; empty if none
+	URL         string
+	Description string
+	EventTypes  []string // the event types it subscribes to; empty = all
+	Channels    []string // the channels it listens on; empty = all
+	Disabled    bool
+	// DisabledReason says why Posthorn disabled it; empty while it is enabled, or where somebody disabled it by hand.
+	DisabledReason string
+	ThrottleRate   int // messages per second; 0 = no limit
+	Metadata       map[string]string
+	Headers        map[string]string // sent with each request; values may be secrets
+	Secrets        []Secret          // the current one first, then those in their grace period
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	DeletedAt      time.Time // zero while it exists
+}
+
+// SetDisabled disables or enables the endpoint. The reason is Posthorn's own; it is empty where somebody does it by hand.
+// To disable again what is disabled leaves the first reason.
+func (e *Endpoint) SetDisabled(disabled bool, reason string) {
+	if !disabled || !e.Disabled {
+		e.DisabledReason = reason
+	}
+	e.Disabled = disabled
 }
 
 // Secret is a signing key of an endpoint.

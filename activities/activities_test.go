@@ -382,7 +382,7 @@ func TestDurableLane(t *testing.T) {
 func (b *bundle) disable(ep posthorn.Endpoint, disabled bool) {
 	b.t.Helper()
 	_, err := b.store.UpdateEndpoint(b.t.Context(), b.appID, ep.ID, func(ep *posthorn.Endpoint) error {
-		ep.Disabled = disabled
+		ep.SetDisabled(disabled, "")
 		return nil
 	})
 	require.NoError(b.t, err)

@@ -45,16 +45,27 @@ func (a *Activities) attempt(m *posthorn.Message, ep *posthorn.Endpoint, trigger
 	made.ErrorClass = string(result.Class)
 	made.Message = result.Message
 	if !made.Success {
-		a.scheduleNext(&made, scheduled, result.RetryAfter)
+		a.scheduleNext(&made, scheduled, leastWait(result))
 	}
 	return made
 }
 
-func (a *Activities) scheduleNext(made *posthorn.Attempt, scheduled int, retryAfter time.Duration) {
+// leastWait is how long the receiver is left in peace after a failed attempt, whatever the schedule says.
+func leastWait(r egress.Result) time.Duration {
+	switch {
+	case r.Class == egress.Timeout,
+		r.Status == http.StatusTooManyRequests, r.Status == http.StatusBadGateway, r.Status == http.StatusGatewayTimeout:
+		return max(posthorn.MinBusyWait, r.RetryAfter)
+	default:
+		return r.RetryAfter
+	}
+}
+
+func (a *Activities) scheduleNext(made *posthorn.Attempt, scheduled int, atLeast time.Duration) {
 	if made.Trigger != posthorn.Automatic {
 		return
 	}
-	if wait, again := a.Schedule.Next(scheduled+1, retryAfter); again {
+	if wait, again := a.Schedule.Next(scheduled+1, atLeast); again {
 		made.NextAt = made.StartedAt.Add(made.Duration).Add(wait)
 	}
 }
@@ -97,6 +108,7 @@ func (a *Activities) record(ctx context.Context, r store.Record) ([]posthorn.Att
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
 		attempts, err := a.Store.Record(ctx, r)
 		if err == nil {
+			a.disableGone(ctx, attempts)
 			return attempts, nil
 		}
 		if wait > time.Second {

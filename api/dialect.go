@@ -54,10 +54,10 @@ func (l listResponse[T]) older() any {
 
 func (a applicationOut) older() any { return reshape(a) }
 
-func (e EndpointOut) older() any { return versioned(reshape(e)) }
+func (e EndpointOut) older() any { return versioned(reshape(e, "disabledReason")) }
 
 func (e messageEndpointOut) older() any {
-	return versioned(reshape(e, "statusText", "metadata", "state", "attempts", "reason"))
+	return versioned(reshape(e, "disabledReason", "statusText", "metadata", "state", "attempts", "reason"))
 }
 
 func (m endpointMessageOut) older() any {

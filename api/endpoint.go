@@ -31,7 +31,8 @@ type EndpointUpdate struct {
 }
 
 func (in *EndpointUpdate) replace(e *posthorn.Endpoint) {
-	e.URL, e.Description, e.Disabled, e.Metadata = in.URL, in.Description, in.Disabled, in.Metadata
+	e.URL, e.Description, e.Metadata = in.URL, in.Description, in.Metadata
+	e.SetDisabled(in.Disabled, "")
 	e.ThrottleRate = cmp.Or(in.ThrottleRate, in.RateLimit)
 	e.Channels = unique(in.Channels)
 	e.EventTypes = in.EventTypes
@@ -61,23 +62,24 @@ type endpointPatch struct {
 
 // EndpointOut shows an endpoint, and never its secrets. It is exported for huma, which finds embedded fields only then.
 type EndpointOut struct {
-	ID           string            `json:"id"`
-	UID          *string           `json:"uid,omitempty"`
-	URL          string            `json:"url"`
-	Description  string            `json:"description"`
-	EventTypes   []string          `json:"eventTypes,omitempty"`
-	Channels     []string          `json:"channels,omitempty"`
-	Disabled     bool              `json:"disabled"`
-	ThrottleRate *int              `json:"throttleRate,omitempty"`
-	Metadata     map[string]string `json:"metadata"`
-	CreatedAt    time.Time         `json:"createdAt"`
-	UpdatedAt    time.Time         `json:"updatedAt"`
+	ID             string            `json:"id"`
+	UID            *string           `json:"uid,omitempty"`
+	URL            string            `json:"url"`
+	Description    string            `json:"description"`
+	EventTypes     []string          `json:"eventTypes,omitempty"`
+	Channels       []string          `json:"channels,omitempty"`
+	Disabled       bool              `json:"disabled"`
+	DisabledReason string            `json:"disabledReason,omitempty" doc:"Why Posthorn disabled it by itself."`
+	ThrottleRate   *int              `json:"throttleRate,omitempty"`
+	Metadata       map[string]string `json:"metadata"`
+	CreatedAt      time.Time         `json:"createdAt"`
+	UpdatedAt      time.Time         `json:"updatedAt"`
 }
 
 func showEndpoint(e posthorn.Endpoint) EndpointOut {
 	return EndpointOut{
 		ID: e.ID, UID: optional(e.UID), URL: e.URL, Description: e.Description, EventTypes: e.EventTypes, Channels: e.Channels,
-		Disabled: e.Disabled, ThrottleRate: optional(e.ThrottleRate), Metadata: orEmpty(e.Metadata),
+		Disabled: e.Disabled, DisabledReason: e.DisabledReason, ThrottleRate: optional(e.ThrottleRate), Metadata: orEmpty(e.Metadata),
 		CreatedAt: timestamp(e.CreatedAt), UpdatedAt: timestamp(e.UpdatedAt),
 	}
 }
@@ -238,15 +240,17 @@ func (s *Server) patchEndpoint(ctx context.Context, in *patchEndpointIn) (*answe
 		return nil, err
 	}
 	changed, err := s.store.UpdateEndpoint(ctx, owner.ID, in.EndpointID, func(e *posthorn.Endpoint) error {
+		disabled := e.Disabled
 		if err := cmp.Or(
 			p.URL.into(&e.URL, "body.url"),
 			p.Description.into(&e.Description, "body.description"),
-			p.Disabled.into(&e.Disabled, "body.disabled"),
+			p.Disabled.into(&disabled, "body.disabled"),
 			checkNames("body.eventTypes", subscriptions.Value, 0, maxName),
 			checkNames("body.channels", p.Channels.Value, maxEndpointChannels, maxChannel),
 		); err != nil {
 			return err
 		}
+		e.SetDisabled(disabled, "")
 		p.UID.orZero(&e.UID)
 		subscriptions.orZero(&e.EventTypes)
 		p.Channels.orZero(&e.Channels)
