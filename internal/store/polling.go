@@ -54,8 +54,8 @@ type Position struct {
 
 // StreamFilter narrows a stream. Zero fields don't. A message without channels has none of the Channels.
 type StreamFilter struct {
-	EventTypes []string   // one of these
-	Channels   [][]string // for each element, one of its channels
+	EventTypes [][]string // of each element, one of its event types
+	Channels   [][]string // of each element, one of its channels
 }
 
 // Stretch is a part of a stream.

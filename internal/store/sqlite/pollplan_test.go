@@ -16,7 +16,7 @@ func TestPollingPlans(t *testing.T) {
 	s := open(t, Options{})
 	window := store.Window{After: time.Unix(1, 0), Before: time.Unix(2, 0)}
 	bounds := []time.Time{time.Unix(0, 0), time.Unix(1, 0), time.Unix(2, 0)}
-	narrow := store.StreamFilter{EventTypes: []string{"a"}, Channels: [][]string{{"eu"}, {"vip"}}}
+	narrow := store.StreamFilter{EventTypes: [][]string{{"a"}, {"b"}}, Channels: [][]string{{"eu"}, {"vip"}}}
 	for name, planned := range map[string]struct {
 		query    *query
 		contains []string

@@ -59,7 +59,9 @@ func streamed(appID string, begin, end int64, from store.Position, f store.Strea
 	if !from.After.IsZero() {
 		q.where("m.created_at > ?", moment{&from.After})
 	}
-	in(q, "m.event_type", f.EventTypes)
+	for _, eventTypes := range f.EventTypes {
+		in(q, "m.event_type", eventTypes)
+	}
 	for _, channels := range f.Channels {
 		q.where("EXISTS (SELECT 1 FROM json_each(m.channels) c WHERE c.value IN (SELECT value FROM json_each(?)))", jsonOf(&channels))
 	}

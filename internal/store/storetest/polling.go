@@ -100,12 +100,14 @@ func streamTests() []test {
 				f    store.StreamFilter
 				want []string
 			}{
-				{store.StreamFilter{EventTypes: []string{"a"}}, []string{a, c}},
-				{store.StreamFilter{EventTypes: []string{"a", "c"}}, []string{a, c, d}},
+				{store.StreamFilter{EventTypes: [][]string{{"a"}}}, []string{a, c}},
+				{store.StreamFilter{EventTypes: [][]string{{"a", "c"}}}, []string{a, c, d}},
 				{store.StreamFilter{Channels: [][]string{{"eu", "us"}}}, []string{a, b}},
 				{store.StreamFilter{Channels: [][]string{{"eu", "us"}, {"vip"}}}, []string{a}},
-				{store.StreamFilter{EventTypes: []string{"c"}, Channels: [][]string{{"vip"}}}, []string{d}},
-				{store.StreamFilter{EventTypes: []string{"none"}}, []string{}},
+				{store.StreamFilter{EventTypes: [][]string{{"c"}}, Channels: [][]string{{"vip"}}}, []string{d}},
+				{store.StreamFilter{EventTypes: [][]string{{"none"}}}, []string{}},
+				{store.StreamFilter{EventTypes: [][]string{{"a", "b"}, {"b", "c"}}}, []string{b}},
+				{store.StreamFilter{EventTypes: [][]string{{"a"}, {"b"}}}, []string{}},
 			} {
 				for limit := 1; limit <= 3; limit++ {
 					got, end := stream(t, s, "app_1", store.Position{}, tc.f, limit)
@@ -190,7 +192,7 @@ func streamTests() []test {
 				default:
 				}
 				var got []posthorn.Message
-				got, from = stream(t, s, "app_1", from, store.StreamFilter{EventTypes: []string{"b"}}, 7)
+				got, from = stream(t, s, "app_1", from, store.StreamFilter{EventTypes: [][]string{{"b"}}}, 7)
 				for _, m := range got {
 					require.Equal(t, "b", m.EventType)
 					seen[m.ID]++
