@@ -66,30 +66,14 @@ func (e *Endpoint) Wants(m *Message) bool {
 }
 
 // SigningKeys returns the keys that sign at a moment: the current one and those whose grace period has not ended.
-func (e *Endpoint) SigningKeys(now time.Time) []signing.Key {
-	keys := make([]signing.Key, 0, len(e.Secrets))
-	for _, s := range e.Secrets {
-		if s.ExpiresAt.IsZero() || s.ExpiresAt.After(now) {
-			keys = append(keys, s.Key)
-		}
-	}
-	return keys
-}
+func (e *Endpoint) SigningKeys(now time.Time) []signing.Key { return signingKeys(e.Secrets, now) }
 
 // RotateSecret makes next the current secret and lets the replaced one sign on for the grace period. Secrets whose
 // grace has ended are forgotten. It fails with LimitReached if MaxOldSecrets are still in their grace period.
 func (e *Endpoint) RotateSecret(next signing.Key, grace time.Duration, now time.Time) error {
-	kept := []Secret{{Key: next}}
-	for _, s := range e.Secrets {
-		if s.ExpiresAt.IsZero() {
-			s.ExpiresAt = now.Add(grace)
-		}
-		if s.ExpiresAt.After(now) {
-			kept = append(kept, s)
-		}
-	}
-	if len(kept) > MaxOldSecrets+1 {
-		return Errorf(LimitReached, "at most %d replaced secrets can be in their grace period at once", MaxOldSecrets)
+	kept, err := rotateSecret(e.Secrets, next, grace, now)
+	if err != nil {
+		return err
 	}
 	e.Secrets = kept
 	return nil

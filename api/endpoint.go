@@ -151,17 +151,25 @@ type createEndpointIn struct {
 }
 
 func (s *Server) createEndpoint(ctx context.Context, in *createEndpointIn) (*answer[EndpointOut], error) {
-	owner, err := s.application(ctx, in.AppID)
+	return s.addEndpoint(ctx, in.AppID, &in.Body, nil)
+}
+
+// addEndpoint creates an endpoint, custom headers included.
+func (s *Server) addEndpoint(ctx context.Context, appRef string, in *endpointIn, headers map[string]string) (*answer[EndpointOut], error) {
+	owner, err := s.application(ctx, appRef)
 	if err != nil {
 		return nil, err
 	}
-	key, err := parseSecret("body.secret", in.Body.Secret)
+	key, err := parseSecret("body.secret", in.Secret)
 	if err != nil {
 		return nil, err
 	}
 	made := newEndpoint(owner.ID, key, s.clock())
-	made.UID = in.Body.UID
-	in.Body.replace(&made)
+	made.UID = in.UID
+	in.replace(&made)
+	if made.Headers, err = checkHeaders(headers); err != nil {
+		return nil, err
+	}
 	if err := s.checkEndpoint(ctx, &made); err != nil {
 		return nil, err
 	}

@@ -36,21 +36,13 @@ type rotateSecretIn struct {
 }
 
 func (s *Server) rotateSecret(ctx context.Context, in *rotateSecretIn) (*nothing, error) {
-	var body endpointSecretRotateIn
-	if in.Body != nil {
-		body = *in.Body
-	}
 	owner, err := s.application(ctx, in.AppID)
 	if err != nil {
 		return nil, err
 	}
-	next, err := parseSecret("body.key", body.Key)
+	next, grace, err := in.Body.rotation()
 	if err != nil {
 		return nil, err
-	}
-	grace := posthorn.DefaultSecretGrace
-	if given := body.GracePeriodSeconds; given.Set && !given.Null {
-		grace = time.Duration(given.Value) * time.Second
 	}
 	_, err = s.store.UpdateEndpoint(ctx, owner.ID, in.EndpointID, func(e *posthorn.Endpoint) error {
 		now := s.clock()
@@ -58,6 +50,19 @@ func (s *Server) rotateSecret(ctx context.Context, in *rotateSecretIn) (*nothing
 		return e.RotateSecret(next, grace, now)
 	})
 	return nil, err
+}
+
+// rotation returns the secret to come and for how long the replaced one signs on. No body at all has the defaults of both.
+func (in *endpointSecretRotateIn) rotation() (next signing.Key, grace time.Duration, err error) {
+	if in == nil {
+		in = &endpointSecretRotateIn{}
+	}
+	grace = posthorn.DefaultSecretGrace
+	if given := in.GracePeriodSeconds; given.Set && !given.Null {
+		grace = time.Duration(given.Value) * time.Second
+	}
+	next, err = parseSecret("body.key", in.Key)
+	return next, grace, err
 }
 
 // parseSecret reads a signing secret of the caller's choice, and makes a fresh one for none. What is wrong with a secret

@@ -37,24 +37,9 @@ type (
 	}
 )
 
-// Resolve collects the event types in all spellings that Svix's clients use: a,b and repeated, event_types[]=a and
-// event_types[1]=a.
+// Resolve collects the event types in all spellings that Svix's clients use.
 func (p *WindowParams) Resolve(ctx huma.Context) []error {
-	u := ctx.URL()
-	p.EventTypes = nil
-	for name, values := range u.Query() {
-		index, ok := strings.CutPrefix(name, "event_types")
-		if !ok || index != "" && (index[0] != '[' || index[len(index)-1] != ']') {
-			continue
-		}
-		for _, v := range values {
-			for name := range strings.SplitSeq(v, ",") {
-				if name != "" {
-					p.EventTypes = append(p.EventTypes, name)
-				}
-			}
-		}
-	}
+	p.EventTypes = queryList(ctx, "event_types")
 	return nil
 }
 

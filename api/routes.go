@@ -24,6 +24,12 @@ const (
 	evtype  = "/event-type/{event_type_name}"
 	upsert  = "Create or replace"
 	attempt = "v1.message-attempt."
+
+	poller      = app + "/poller/{sink_id}"
+	consumer    = poller + "/consumer/{consumer_id}"
+	operational = "/operational-webhook/endpoint"
+	oper        = operational + "/{endpoint_id}"
+	opid        = "v1.operational-webhook.endpoint."
 )
 
 // routes is every operation of the API: the method and path, its id in the OpenAPI document, who may call it, the
@@ -66,6 +72,34 @@ func (s *Server) routes() []route {
 		{get, ep + "/msg", attempt + "list-attempted-messages", application, codes{200}, "List an endpoint's messages and where they stand", handle(s, s.listEndpointMessages)},
 		{get, msg + "/endpoint", attempt + "list-attempted-destinations", application, codes{200}, "List a message's endpoints and where they stand", handle(s, s.listDestinations)},
 		{post, msg + "/endpoint/{endpoint_id}/resend", attempt + "resend", application, codes{202}, "Send a message to one endpoint again", handle(s, s.resend)},
+
+		{get, app + "/events", "v1.message.events", application, codes{200}, "Poll an application's messages", handle(s, s.pollEvents)},
+		{get, app + "/poller", "v1.poller.list", application, codes{200}, "List an application's pollers (not in Svix's API)", handle(s, s.listPollers)},
+		{post, app + "/poller", "v1.poller.create", application, codes{201}, "Create a poller (not in Svix's API)", handle(s, s.createPoller)},
+		{put, poller, "v1.poller.update", application, codes{200, 201}, upsert + " a poller (not in Svix's API)", handle(s, s.updatePoller)},
+		{remove, poller, "v1.poller.delete", application, codes{204}, "Delete a poller with its consumers (not in Svix's API)", handle(s, s.deletePoller)},
+		{get, poller + "/config", "v1.poller.get", application, codes{200}, "Get a poller (not in Svix's API)", handle(s, s.getPoller)},
+		{get, poller + "/secret", "v1.poller.get-secret", application, codes{200}, "Get the key that verifies a poller's signatures (not in Svix's API)", handle(s, s.getPollerSecret)},
+		{post, poller + "/secret/rotate", "v1.poller.rotate-secret", application, codes{204}, "Replace a poller's signing secret (not in Svix's API)", handle(s, s.rotatePollerSecret)},
+		{get, poller, "v1.message.poller.poll", application, codes{200}, "Poll the messages that a poller shows", handle(s, s.poll)},
+		{get, consumer, "v1.message.poller.consumer-poll", application, codes{200}, "Poll as a consumer whose position is kept here", handle(s, s.pollAsConsumer)},
+		{post, consumer + "/seek", "v1.message.poller.consumer-seek", application, codes{200}, "Set where a consumer goes on", handle(s, s.seek)},
+
+		{get, operational, opid + "list", organisation, codes{200}, "List the operational-webhook endpoints", handle(s, onOperational(s, s.listEndpoints, (*listOperationalIn).endpoints))},
+		{post, operational, opid + "create", organisation, codes{201}, "Create an operational-webhook endpoint", handle(s, s.createOperational)},
+		{get, oper, opid + "get", organisation, codes{200}, "Get an operational-webhook endpoint", handle(s, onOperational(s, s.getEndpoint, operationalPath))},
+		{put, oper, opid + "upsert", organisation, codes{200, 201}, upsert + " an operational-webhook endpoint", handle(s, onOperational(s, s.updateEndpoint, (*updateOperationalIn).endpoints))},
+		{remove, oper, opid + "delete", organisation, codes{204}, "Delete an operational-webhook endpoint", handle(s, onOperational(s, s.deleteEndpoint, operationalPath))},
+		{get, oper + "/secret", opid + "get-secret", organisation, codes{200}, "Get the key that verifies an operational-webhook endpoint's signatures", handle(s, onOperational(s, s.getSecret, operationalPath))},
+		{post, oper + "/secret/rotate", opid + "rotate-secret", organisation, codes{204}, "Replace an operational-webhook endpoint's signing secret", handle(s, onOperational(s, s.rotateSecret, (*rotateOperationalSecretIn).endpoints))},
+		{get, oper + "/headers", opid + "get-headers", organisation, codes{200}, "Get an operational-webhook endpoint's custom headers", handle(s, onOperational(s, s.getHeaders, operationalPath))},
+		{put, oper + "/headers", opid + "set-headers", organisation, codes{204}, "Replace an operational-webhook endpoint's custom headers", handle(s, onOperational(s, s.updateHeaders, (*updateOperationalHeadersIn).endpoints))},
+
+		{get, ep + "/stats", "v1.endpoint.get-stats", application, codes{200}, "Count what happened at an endpoint", handle(s, s.getEndpointStats)},
+		{get, app + "/stats/attempts", "v1.application.stats.attempts", application, codes{200}, "Count an application's attempts by event type", handle(s, s.getAppStats)},
+		{get, "/app/stats/count-active", "v1.application.count-active", organisation, codes{200}, "Count the applications that have an active endpoint", handle(s, s.countActive)},
+		{get, "/stats/endpoint/count", "v1.statistics.endpoint-count", organisation, codes{200}, "Count active and disabled endpoints", handle(s, s.countEndpoints)},
+		{get, "/stats" + app + "/attempt", "v1.stats.app-attempts", application, codes{200}, "Count an application's attempts by period", handle(s, s.getStatsSeries)},
 
 		{get, "/health", "v1.health.get", public, codes{204}, "Check the database and Temporal", handle(s, s.health)},
 		{head, "/health", "v1.health.head", public, codes{204}, "Check the database and Temporal", handle(s, s.health)},

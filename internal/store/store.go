@@ -25,6 +25,8 @@ type Store interface {
 	EventTypes
 	Messages
 	Deliveries
+	Polling
+	AttemptStatistics
 
 	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error
@@ -41,7 +43,8 @@ type Applications interface {
 	// UpdateApplication reads, changes and writes one application in a single transaction, so that concurrent changes
 	// don't overwrite each other. An error of change is returned as it is and nothing is written. NotFound, Conflict.
 	UpdateApplication(ctx context.Context, org, ref string, change func(*posthorn.Application) error) (posthorn.Application, error)
-	// DeleteApplication hides it and its endpoints for good and frees its UID. Its messages stay. NotFound.
+	// DeleteApplication hides it and its endpoints for good, erases its pollers and frees its UID. Its messages stay.
+	// NotFound.
 	DeleteApplication(ctx context.Context, org, ref string, now time.Time) error
 	// ListApplications lists an organisation's applications by ID.
 	ListApplications(ctx context.Context, org string, page Page) (List[posthorn.Application], error)

@@ -29,6 +29,10 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"records", recordTests()},
 		{"deliveries", deliveryTests()},
 		{"attempts", attemptTests()},
+		{"streams", streamTests()},
+		{"pollers", pollerTests()},
+		{"consumers", consumerTests()},
+		{"attempt statistics", attemptStatisticsTests()},
 		{"lifecycle", lifecycleTests()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
