@@ -25,6 +25,7 @@ type Store interface {
 	EventTypes
 	Messages
 	Deliveries
+	Counts
 
 	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error
@@ -186,6 +187,7 @@ type EventTypeFilter struct {
 type MessageFilter struct {
 	Window
 	Channel     string
+	Tag         string
 	EventTypes  []string
 	WithPayload bool // fill Message.Payload
 }
@@ -202,7 +204,8 @@ type AttemptFilter struct {
 	MessageID   string
 	EndpointID  string
 	Success     *bool
-	StatusClass *int // 0 for no response, 100, 200, … 500
+	StatusClass *int // 0 for no response, 100, 200, … 500; a success has 200
 	Channel     string
+	Tag         string
 	EventTypes  []string
 }

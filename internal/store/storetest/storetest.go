@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"records", recordTests()},
 		{"deliveries", deliveryTests()},
 		{"attempts", attemptTests()},
+		{"paging", pagingTests()},
 		{"lifecycle", lifecycleTests()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
@@ -87,7 +88,7 @@ func eventType(name string) posthorn.EventType {
 
 func message(appID, eventID string) posthorn.Message {
 	return posthorn.Message{
-		ID: posthorn.MessageID.New(), AppID: appID, EventID: eventID, EventType: "invoice.paid", Channels: []string{"eu", "vip"},
+		ID: posthorn.MessageID.New(), AppID: appID, EventID: eventID, EventType: "invoice.paid", Channels: []string{"eu", "vip"}, Tags: []string{"batch/7"},
 		Payload: []byte(`{"amount":1}`), CreatedAt: noon(), ExpiresAt: noon().Add(posthorn.DefaultRetention),
 	}
 }
