@@ -23,6 +23,7 @@ type MessageFields struct {
 	EventID   *string   `json:"eventId,omitempty"`
 	EventType string    `json:"eventType"`
 	Channels  []string  `json:"channels,omitempty"`
+	Tags      []string  `json:"tags,omitempty"`
 	Payload   payload   `json:"payload" doc:"As it was submitted; {} if it wasn't asked for, {\"expired\":true} if it is gone."`
 	Timestamp time.Time `json:"timestamp"`
 }
@@ -40,7 +41,7 @@ var (
 
 func showFields(m posthorn.Message, withContent bool) MessageFields {
 	return MessageFields{
-		ID: m.ID, EventID: optional(m.EventID), EventType: m.EventType, Channels: m.Channels,
+		ID: m.ID, EventID: optional(m.EventID), EventType: m.EventType, Channels: m.Channels, Tags: m.Tags,
 		Payload: showPayload(m.Payload, withContent), Timestamp: timestamp(m.CreatedAt),
 	}
 }
@@ -100,7 +101,7 @@ func (s *Server) listMessages(ctx context.Context, in *listMessagesIn) (*answer[
 }
 
 func (p WindowParams) messageFilter(bounds store.Window, withContent bool) store.MessageFilter {
-	return store.MessageFilter{Window: bounds, Channel: p.Channel, EventTypes: p.EventTypes, WithPayload: withContent}
+	return store.MessageFilter{Window: bounds, Channel: p.Channel, Tag: p.Tag, EventTypes: p.EventTypes, WithPayload: withContent}
 }
 
 type getMessageIn struct {

@@ -30,6 +30,7 @@ type messageIn struct {
 	EventID                string                 `json:"eventId,omitempty" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Your own id for the event; a second message with it is refused."`
 	Payload                object                 `json:"payload" doc:"What receivers get, byte for byte as it stands here."`
 	Channels               []string               `json:"channels,omitempty" minItems:"1" maxItems:"5" maxLength:"128" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Only endpoints that listen on one of these, or on all channels, get it."`
+	Tags                   []string               `json:"tags,omitempty" maxItems:"5" maxLength:"128" pattern:"^[a-zA-Z0-9\\-_./\\\\#]+$" doc:"Words to find the message by; they don't decide who gets it."`
 	PayloadRetentionPeriod *int                   `json:"payloadRetentionPeriod,omitempty" minimum:"5" maximum:"90" doc:"How many days to keep the payload. Default: 90."`
 	Application            *applicationIn         `json:"application,omitempty" doc:"Creates the application if the path names an unknown uid, which must be the uid in here."`
 	TransformationsParams  *transformationsParams `json:"transformationsParams,omitempty" doc:"Extra settings."`
@@ -172,6 +173,7 @@ func (in *messageIn) validate() error {
 		checkName("body.eventType", in.EventType, maxName),
 		checkUID("body.eventId", posthorn.MessageID, in.EventID),
 		checkNames("body.channels", in.Channels, maxMessageChannels, maxChannel),
+		checkTags("body.tags", in.Tags),
 	)
 }
 
@@ -179,7 +181,7 @@ func (in *messageIn) validate() error {
 func (in *messageIn) message(appID string, now time.Time) posthorn.Message {
 	m := posthorn.Message{
 		ID: posthorn.MessageID.New(), AppID: appID, EventID: in.EventID, EventType: in.EventType,
-		Channels: unique(in.Channels), CreatedAt: now, ExpiresAt: now.Add(posthorn.DefaultRetention),
+		Channels: unique(in.Channels), Tags: unique(in.Tags), CreatedAt: now, ExpiresAt: now.Add(posthorn.DefaultRetention),
 	}
 	if in.PayloadRetentionPeriod != nil {
 		m.ExpiresAt = now.Add(time.Duration(*in.PayloadRetentionPeriod) * day)

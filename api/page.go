@@ -33,6 +33,7 @@ type (
 		Before     time.Time `query:"before" doc:"Only items made before this moment."`
 		After      time.Time `query:"after" doc:"Only items made after this moment. Alone, it makes the first page the one that follows the moment."`
 		Channel    string    `query:"channel" doc:"Only messages on this channel."`
+		Tag        string    `query:"tag" doc:"Only messages with this tag."`
 		EventTypes []string  `query:"event_types" nullable:"false" doc:"Only messages of these event types: separated by commas, repeated, or both."`
 	}
 )

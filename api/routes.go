@@ -64,9 +64,11 @@ func (s *Server) routes() []route {
 
 		{get, app + "/msg", "v1.message.list", application, codes{200}, "List an application's messages", handle(s, s.listMessages)},
 		{post, app + "/msg", "v1.message.create", organisation, codes{202}, "Send a message to an application", handleRaw[messageIn](s, maxMessageBody, s.createMessage)},
+		{post, app + "/msg/search", "v1.message.search", application, codes{200}, "List an application's messages, with the filters in a body", handle(s, s.searchMessages)},
 		{get, msg, "v1.message.get", application, codes{200}, "Get a message", handle(s, s.getMessage)},
 
 		{get, app + "/attempt/endpoint/{endpoint_id}", attempt + "list-by-endpoint", application, codes{200}, "List the attempts at an endpoint", handle(s, s.listAttemptsByEndpoint)},
+		{get, app + "/attempt/endpoint/{endpoint_id}/count", attempt + "count-by-endpoint", application, codes{200}, "Count the attempts at an endpoint", handle(s, s.countAttempts)},
 		{get, app + "/attempt/msg/{msg_id}", attempt + "list-by-msg", application, codes{200}, "List the attempts to deliver a message", handle(s, s.listAttemptsByMessage)},
 		{get, msg + "/attempt/{attempt_id}", attempt + "get", application, codes{200}, "Get an attempt", handle(s, s.getAttempt)},
 		{get, ep + "/msg", attempt + "list-attempted-messages", application, codes{200}, "List an endpoint's messages and where they stand", handle(s, s.listEndpointMessages)},

@@ -18,6 +18,8 @@ import (
 const (
 	maxName        = 256 // of uids, event ids, event types and flags, in bytes
 	maxChannel     = 128
+	maxTags        = 5
+	maxTag         = 128
 	maxMetadata    = 4096 // serialised, in bytes
 	maxHeaderValue = 4096
 	maxURL         = 65536
@@ -91,6 +93,23 @@ func checkNames(field string, names []string, most, longest int) error {
 	for i, name := range names {
 		if err := checkName(fmt.Sprintf("%s[%d]", field, i), name, longest); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// checkTags checks the tags of a message, which may have more characters than names.
+func checkTags(field string, tags []string) error {
+	if len(tags) > maxTags {
+		return invalidField(field, "must have %d items at most", maxTags)
+	}
+	for i, tag := range tags {
+		field := fmt.Sprintf("%s[%d]", field, i)
+		switch {
+		case tag == "" || strings.ContainsFunc(tag, func(r rune) bool { return !strings.ContainsRune(`/\#`, r) && !isName(string(r)) }):
+			return invalidField(field, `must consist of letters, digits, '-', '_', '.', '/', '\' and '#'`)
+		case len(tag) > maxTag:
+			return invalidField(field, "must have %d characters at most", maxTag)
 		}
 	}
 	return nil

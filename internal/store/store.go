@@ -27,6 +27,7 @@ type Store interface {
 	Deliveries
 	Polling
 	AttemptStatistics
+	Counts
 
 	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error
@@ -189,6 +190,7 @@ type EventTypeFilter struct {
 type MessageFilter struct {
 	Window
 	Channel     string
+	Tag         string
 	EventTypes  []string
 	WithPayload bool // fill Message.Payload
 }
@@ -205,7 +207,8 @@ type AttemptFilter struct {
 	MessageID   string
 	EndpointID  string
 	Success     *bool
-	StatusClass *int // 0 for no response, 100, 200, … 500
+	StatusClass *int // 0 for no response, 100, 200, … 500; a success has 200
 	Channel     string
+	Tag         string
 	EventTypes  []string
 }

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"slices"
 
 	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/internal/store"
@@ -65,7 +64,14 @@ func (s *Store) ListEndpointMessages(
 	if f.WithPayload {
 		fields = endpointMessageWithPayloadFields
 	}
-	return list(ctx, s, fields, page, listEndpointMessages(endpointID, f, page))
+	return snapshot(ctx, s, func(on *statements) (ms store.List[store.EndpointMessage], err error) {
+		found, err := findKeys(ctx, on, deliveryShelf(), wantedDeliveries(endpointID, f), f.Window, page)
+		if err != nil {
+			return ms, err
+		}
+		return readKeyed(ctx, on, fields, func(m *store.EndpointMessage) string { return m.Delivery.MessageID }, page,
+			endpointMessagesByID(endpointID, found, f.WithPayload))
+	})
 }
 
 func endpointMessageFields(m *store.EndpointMessage) []any {
@@ -76,32 +82,22 @@ func endpointMessageWithPayloadFields(m *store.EndpointMessage) []any {
 	return append(deliveryFields(&m.Delivery), messageWithPayloadFields(&m.Message)...)
 }
 
-// listEndpointMessages asks for each state apart, in the order of the index, and has SQLite merge the answers: it stops
-// when the page is full, however many deliveries there are.
-func listEndpointMessages(endpointID string, f store.EndpointMessageFilter, page store.Page) *query {
-	states := slices.Compact(slices.Sorted(slices.Values(f.States)))
-	if len(states) == 0 {
-		states = []posthorn.DeliveryState{
-			posthorn.Pending, posthorn.Retrying, posthorn.Delivered, posthorn.Failed, posthorn.Held, posthorn.Cancelled,
-		}
+func endpointMessagesByID(endpointID string, keys []key, withPayload bool) *query {
+	q := newQuery("SELECT " + of("d", deliveryColumns) + ", " + of("m", messageColumns))
+	join := " FROM json_each(?) k CROSS JOIN delivery d ON d.message_id = k.value AND d.endpoint_id = ?" +
+		" CROSS JOIN message m ON m.id = d.message_id"
+	if withPayload {
+		q.add(", p.payload")
+		join += joinPayload
 	}
-	q := newQuery("")
-	for i, state := range states {
-		if i > 0 {
-			q.add(" UNION ALL ")
-		}
-		q.narrowed = false
-		q.add("SELECT " + of("d", deliveryColumns) + ", " + of("m", messageColumns))
-		join := " FROM delivery d CROSS JOIN message m ON m.id = d.message_id"
-		if f.WithPayload {
-			q.add(", p.payload")
-			join += joinPayload
-		}
-		q.add(join)
-		q.where("d.endpoint_id = ? AND d.state = ?", endpointID, state)
-		q.messages("d.message_id", f.MessageFilter)
-		q.from("d.message_id", page)
-	}
-	q.limit("message_id", page)
+	q.add(join, ids(keys), endpointID)
 	return q
+}
+
+func wantedDeliveries(endpointID string, f store.EndpointMessageFilter) wanted {
+	w := wantedMessages(endpointID, f.MessageFilter)
+	for _, state := range distinct(f.States) {
+		w.standings = append(w.standings, state)
+	}
+	return w
 }

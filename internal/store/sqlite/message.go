@@ -9,13 +9,14 @@ import (
 )
 
 const (
-	messageColumns = "id, app_id, event_id, event_type, channels, created_at, expires_at"
+	messageColumns = "id, app_id, event_id, event_type, channels, created_at, expires_at, tags"
 	joinPayload    = " LEFT JOIN message_payload p ON p.message_seq = m.seq"
 )
 
 func messageFields(m *posthorn.Message) []any {
 	return []any{
 		&m.ID, &m.AppID, text{&m.EventID}, &m.EventType, jsonOf(&m.Channels), moment{&m.CreatedAt}, moment{&m.ExpiresAt},
+		jsonOf(&m.Tags),
 	}
 }
 
@@ -27,7 +28,7 @@ func messageWithPayloadFields(m *posthorn.Message) []any {
 func (s *Store) CreateMessage(ctx context.Context, m posthorn.Message) (err error) {
 	defer annotate(&err, "creating message %s", m.ID)
 	return s.write(ctx, func(ctx context.Context, tx *statements) error {
-		_, err := tx.exec(ctx, "INSERT INTO message ("+messageColumns+") VALUES (?, ?, ?, ?, ?, ?, ?)", messageFields(&m)...)
+		_, err := tx.exec(ctx, "INSERT INTO message ("+messageColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?)", messageFields(&m)...)
 		if isDuplicate(err) {
 			return posthorn.Errorf(posthorn.Conflict, "another message of the application has the event id %q", m.EventID)
 		}
@@ -39,6 +40,9 @@ func (s *Store) CreateMessage(ctx context.Context, m posthorn.Message) (err erro
 				"INSERT INTO message_payload (message_seq, payload) VALUES (last_insert_rowid(), ?)", m.Payload); err != nil {
 				return err
 			}
+		}
+		if err := labelsOf(m.Channels, m.Tags).store(ctx, tx, m.AppID, m.ID, m.EventType, nil); err != nil {
+			return err
 		}
 		_, err = tx.exec(ctx, "INSERT INTO undispatched (message_id) VALUES (?)", m.ID)
 		return err
@@ -77,28 +81,29 @@ func (s *Store) ListMessages(
 	if f.WithPayload {
 		fields = messageWithPayloadFields
 	}
-	return list(ctx, s, fields, page, listMessages(appID, f, page))
+	return snapshot(ctx, s, func(on *statements) (ms store.List[posthorn.Message], err error) {
+		found, err := findKeys(ctx, on, messageShelf(), wantedMessages(appID, f), f.Window, page)
+		if err != nil {
+			return ms, err
+		}
+		return readKeyed(ctx, on, fields, func(m *posthorn.Message) string { return m.ID }, page, messagesByID(found, f.WithPayload))
+	})
 }
 
-func listMessages(appID string, f store.MessageFilter, page store.Page) *query {
+func messagesByID(keys []key, withPayload bool) *query {
 	q := newQuery("SELECT " + of("m", messageColumns))
-	if f.WithPayload {
-		q.add(", p.payload FROM message m" + joinPayload)
-	} else {
-		q.add(" FROM message m")
+	join := " FROM json_each(?) k CROSS JOIN message m ON m.id = k.value"
+	if withPayload {
+		q.add(", p.payload")
+		join += joinPayload
 	}
-	q.where("m.app_id = ?", appID)
-	q.messages("m.id", f)
-	return q.page("m.id", page)
+	q.add(join, ids(keys))
+	return q
 }
 
-// messages narrows by a filter on the message m, whose ID is the key column.
-func (q *query) messages(key string, f store.MessageFilter) {
-	q.window(key, posthorn.MessageID, f.Window)
-	in(q, "m.event_type", f.EventTypes)
-	if f.Channel != "" {
-		q.where("EXISTS (SELECT 1 FROM json_each(m.channels) c WHERE c.value = ?)", f.Channel)
-	}
+// wantedMessages is a filter in the terms of the indexes of an owner's messages.
+func wantedMessages(owner string, f store.MessageFilter) wanted {
+	return wanted{owner: owner, eventTypes: distinct(f.EventTypes), labels: wantedLabels(f.Channel, f.Tag)}
 }
 
 // Undispatched implements [store.Messages].

@@ -48,6 +48,7 @@ func checkRecord(r store.Record) error {
 type recording struct {
 	ctx        context.Context
 	tx         *statements
+	message    subject
 	deliveries map[string]*deliveryRow // by endpoint
 }
 
@@ -55,12 +56,15 @@ type recording struct {
 type deliveryRow struct {
 	posthorn.Delivery
 	newest         string // ID of the newest scheduled attempt
+	eventType      string // the message's
 	exists, change bool
 }
 
-const deliveryRowColumns = deliveryColumns + ", newest"
+const deliveryRowColumns = deliveryColumns + ", newest, event_type"
 
-func deliveryRowFields(d *deliveryRow) []any { return append(deliveryFields(&d.Delivery), &d.newest) }
+func deliveryRowFields(d *deliveryRow) []any {
+	return append(deliveryFields(&d.Delivery), &d.newest, &d.eventType)
+}
 
 // run sets the numbers of the attempts.
 func (r *recording) run(rec store.Record, attempts []posthorn.Attempt, now time.Time) error {
@@ -107,6 +111,12 @@ func (r *recording) load(rec store.Record) error {
 	for _, d := range rec.Closed {
 		endpoints = append(endpoints, d.EndpointID)
 	}
+	if len(endpoints) == 0 {
+		return nil
+	}
+	if err := r.message.load(r.ctx, r.tx, rec.MessageID); err != nil {
+		return err
+	}
 	found, err := all(r.ctx, r.tx, deliveryRowFields, "SELECT "+deliveryRowColumns+
 		" FROM delivery WHERE message_id = ? AND endpoint_id IN (SELECT value FROM json_each(?))", rec.MessageID, jsonOf(&endpoints))
 	if err != nil {
@@ -120,7 +130,8 @@ func (r *recording) load(rec store.Record) error {
 	for _, endpoint := range endpoints {
 		if r.deliveries[endpoint] == nil {
 			r.deliveries[endpoint] = &deliveryRow{
-				Delivery: posthorn.Delivery{MessageID: rec.MessageID, AppID: rec.AppID, EndpointID: endpoint},
+				Delivery:  posthorn.Delivery{MessageID: rec.MessageID, AppID: rec.AppID, EndpointID: endpoint},
+				eventType: r.message.eventType,
 			}
 		}
 	}
@@ -143,17 +154,20 @@ func (r *recording) attempt(a *posthorn.Attempt) error {
 	if a.Trigger == posthorn.Automatic {
 		d.newest = max(d.newest, a.ID)
 	}
-	return nil
+	return r.message.labels.store(r.ctx, r.tx, a.EndpointID, a.ID, a.EventType, outcomeOf(a))
 }
 
 func (r *recording) save(d *deliveryRow) error {
-	text := "INSERT INTO delivery (" + deliveryRowColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	args := deliveryRowFields(d)
 	if d.exists {
-		text = "UPDATE delivery SET state = ?, reason = ?, attempts = ?, scheduled = ?, next_at = ?, updated_at = ?, newest = ?" +
-			" WHERE message_id = ? AND endpoint_id = ?"
-		args = append(args[3:], d.MessageID, d.EndpointID)
+		_, err := r.tx.exec(r.ctx, "UPDATE delivery SET state = ?, reason = ?, attempts = ?, scheduled = ?, next_at = ?, updated_at = ?,"+
+			" newest = ? WHERE message_id = ? AND endpoint_id = ?", append(args[3:len(args)-1], d.MessageID, d.EndpointID)...)
+		return err
 	}
-	_, err := r.tx.exec(r.ctx, text, args...)
-	return err
+	_, err := r.tx.exec(r.ctx,
+		"INSERT INTO delivery ("+deliveryRowColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", args...)
+	if err != nil {
+		return err
+	}
+	return r.message.labels.store(r.ctx, r.tx, d.EndpointID, d.MessageID, d.eventType, nil)
 }

@@ -13,11 +13,20 @@ type statements struct {
 	on interface {
 		PrepareContext(ctx context.Context, text string) (*sql.Stmt, error)
 	}
-	prepared sync.Map // text → *sql.Stmt
-	changed  bool     // exec has changed rows; kept for the writer, on whose connection all changes go through exec
+	prepared sync.Map    // text → *sql.Stmt
+	shared   *statements // where texts are prepared instead, for a transaction tx on one of its connections; nil elsewhere
+	tx       *sql.Tx
+	changed  bool // exec has changed rows; kept for the writer, on whose connection all changes go through exec
 }
 
 func (s *statements) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
+	if s.shared != nil {
+		stmt, err := s.shared.prepare(ctx, text)
+		if err != nil {
+			return nil, err
+		}
+		return s.tx.StmtContext(ctx, stmt), nil
+	}
 	if found, ok := s.prepared.Load(text); ok {
 		return found.(*sql.Stmt), nil
 	}

@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"pollers", pollerTests()},
 		{"consumers", consumerTests()},
 		{"attempt statistics", attemptStatisticsTests()},
+		{"paging", pagingTests()},
 		{"lifecycle", lifecycleTests()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
@@ -91,7 +92,7 @@ func eventType(name string) posthorn.EventType {
 
 func message(appID, eventID string) posthorn.Message {
 	return posthorn.Message{
-		ID: posthorn.MessageID.New(), AppID: appID, EventID: eventID, EventType: "invoice.paid", Channels: []string{"eu", "vip"},
+		ID: posthorn.MessageID.New(), AppID: appID, EventID: eventID, EventType: "invoice.paid", Channels: []string{"eu", "vip"}, Tags: []string{"batch/7"},
 		Payload: []byte(`{"amount":1}`), CreatedAt: noon(), ExpiresAt: noon().Add(posthorn.DefaultRetention),
 	}
 }
