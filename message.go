@@ -16,7 +16,7 @@ type Message struct {
 	EventType string
 	Channels  []string
 	Tags      []string // words to find the message by; they don't decide who gets it
-	Payload   []byte // the bytes that receivers get and signatures cover; nil once expired or expunged
+	Payload   []byte   // the bytes that receivers get and signatures cover; nil once expired or expunged
 	CreatedAt time.Time
 	ExpiresAt time.Time // when the payload is removed
 }

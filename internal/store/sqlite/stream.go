@@ -42,8 +42,8 @@ func (s *Store) Stream(
 	})
 }
 
-// stretch is how far a call of Stream looks.
-type stretch struct {
+// passage is how far a call of Stream looks.
+type passage struct {
 	count int
 	last  int64
 }
@@ -51,7 +51,7 @@ type stretch struct {
 const streamReach = "SELECT count(*), coalesce(max(seq), 0) FROM" +
 	" (SELECT seq FROM message WHERE app_id = ? AND seq > ? ORDER BY seq LIMIT ?)"
 
-func streamReachFields(r *stretch) []any { return []any{&r.count, &r.last} }
+func streamReachFields(r *passage) []any { return []any{&r.count, &r.last} }
 
 func streamed(appID string, begin, end int64, from store.Position, f store.StreamFilter, limit int) *query {
 	q := newQuery("SELECT " + of("m", messageColumns) + ", p.payload FROM message m" + joinPayload)
