@@ -48,6 +48,7 @@ func (s *Server) routes() []route {
 		{get, ep + "/headers", "v1.endpoint.get-headers", application, codes{200}, "Get an endpoint's custom headers", handle(s, s.getHeaders)},
 		{put, ep + "/headers", "v1.endpoint.update-headers", application, codes{204}, "Replace an endpoint's custom headers", handle(s, s.updateHeaders)},
 		{patch, ep + "/headers", "v1.endpoint.patch-headers", application, codes{204}, "Add, change and remove custom headers", handle(s, s.patchHeaders)},
+		{post, ep + "/recover", "v1.endpoint.recover", application, codes{202}, "Send again what failed at an endpoint", handle(s, s.recoverEndpoint)},
 
 		{get, "/event-type", "v1.event-type.list", application, codes{200}, "List the event catalogue", handle(s, s.listEventTypes)},
 		{post, "/event-type", "v1.event-type.create", organisation, codes{201}, "Add an event type, or bring an archived one back", handle(s, s.createEventType)},
@@ -59,13 +60,24 @@ func (s *Server) routes() []route {
 		{get, app + "/msg", "v1.message.list", application, codes{200}, "List an application's messages", handle(s, s.listMessages)},
 		{post, app + "/msg", "v1.message.create", organisation, codes{202}, "Send a message to an application", handleRaw[messageIn](s, maxMessageBody, s.createMessage)},
 		{get, msg, "v1.message.get", application, codes{200}, "Get a message", handle(s, s.getMessage)},
+		{remove, msg + "/content", "v1.message.expunge-content", organisation, codes{204}, "Remove a message's payload for good", handle(s, s.expungeMessage)},
+		{post, app + "/msg/bulk-expunge", "v1.message.bulk-expunge-content", organisation, codes{200}, "Remove the payloads of many messages for good", handle(s, s.bulkExpunge)},
+		{post, app + "/msg/expunge-all-contents", "v1.message.expunge-all-contents", organisation, codes{202}, "Remove the payloads of all of an application's messages for good", handle(s, s.expungeAll)},
+		{post, "/msg/broadcast", "v1.message.broadcast", organisation, codes{202}, "Send a message to every application", handleRaw[broadcastIn](s, maxMessageBody, s.broadcast)},
 
 		{get, app + "/attempt/endpoint/{endpoint_id}", attempt + "list-by-endpoint", application, codes{200}, "List the attempts at an endpoint", handle(s, s.listAttemptsByEndpoint)},
 		{get, app + "/attempt/msg/{msg_id}", attempt + "list-by-msg", application, codes{200}, "List the attempts to deliver a message", handle(s, s.listAttemptsByMessage)},
 		{get, msg + "/attempt/{attempt_id}", attempt + "get", application, codes{200}, "Get an attempt", handle(s, s.getAttempt)},
+		{get, msg + "/attempt/{attempt_id}/headers", attempt + "get-headers", application, codes{200}, "Get the headers of an attempt's request and response", handle(s, s.getAttemptHeaders)},
+		{remove, msg + "/attempt/{attempt_id}/content", attempt + "expunge-content", organisation, codes{204}, "Remove what is kept of an attempt's response for good", handle(s, s.expungeAttempt)},
 		{get, ep + "/msg", attempt + "list-attempted-messages", application, codes{200}, "List an endpoint's messages and where they stand", handle(s, s.listEndpointMessages)},
 		{get, msg + "/endpoint", attempt + "list-attempted-destinations", application, codes{200}, "List a message's endpoints and where they stand", handle(s, s.listDestinations)},
 		{post, msg + "/endpoint/{endpoint_id}/resend", attempt + "resend", application, codes{202}, "Send a message to one endpoint again", handle(s, s.resend)},
+
+		{get, "/background-task", "v1.background-task.list", organisation, codes{200}, "List the background tasks of the last 90 days", handle(s, s.listTasks)},
+		{get, "/background-task/{task_id}", "v1.background-task.get", organisation, codes{200}, "Get a background task and what came of it", handle(s, s.getTask)},
+		{put, "/stats/usage/event-types", "v1.statistics.aggregate-event-types", organisation, codes{202}, "Find out which applications subscribe to which event types", handle(s, s.aggregateEventTypes)},
+		{post, "/stats/usage/app", "v1.statistics.aggregate-app-stats", organisation, codes{202}, "Count what was sent to each application", handle(s, s.aggregateAppStats)},
 
 		{get, "/health", "v1.health.get", public, codes{204}, "Check the database and Temporal", handle(s, s.health)},
 		{head, "/health", "v1.health.head", public, codes{204}, "Check the database and Temporal", handle(s, s.health)},

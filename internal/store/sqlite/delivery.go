@@ -65,7 +65,13 @@ func (s *Store) ListEndpointMessages(
 	if f.WithPayload {
 		fields = endpointMessageWithPayloadFields
 	}
-	return list(ctx, s, fields, page, listEndpointMessages(endpointID, f, page))
+	if ms, err = list(ctx, s, fields, page, listEndpointMessages(endpointID, f, page)); err != nil {
+		return ms, err
+	}
+	for i := range ms.Items {
+		ms.Items[i].Message.Expire(s.now())
+	}
+	return ms, nil
 }
 
 func endpointMessageFields(m *store.EndpointMessage) []any {

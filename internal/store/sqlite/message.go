@@ -34,11 +34,8 @@ func (s *Store) CreateMessage(ctx context.Context, m posthorn.Message) (err erro
 		if err != nil {
 			return err
 		}
-		if m.Payload != nil {
-			if _, err := tx.exec(ctx,
-				"INSERT INTO message_payload (message_seq, payload) VALUES (last_insert_rowid(), ?)", m.Payload); err != nil {
-				return err
-			}
+		if err := insertPayload(ctx, tx, &m); err != nil {
+			return err
 		}
 		_, err = tx.exec(ctx, "INSERT INTO undispatched (message_id) VALUES (?)", m.ID)
 		return err
@@ -54,6 +51,7 @@ func (s *Store) Message(ctx context.Context, appID, ref string) (m posthorn.Mess
 				"SELECT "+of("m", messageColumns)+", p.payload FROM message m"+joinPayload+
 					" WHERE m.app_id = ? AND m."+column+" = ?", appID, ref)
 		})
+		m.Expire(s.now())
 		return m, notFound(err, "message %q", ref)
 	})
 }
@@ -64,6 +62,7 @@ func (s *Store) MessageByID(ctx context.Context, id string) (m posthorn.Message,
 	return read(s, func(q *statements) (posthorn.Message, error) {
 		m, err := one(ctx, q, messageWithPayloadFields,
 			"SELECT "+of("m", messageColumns)+", p.payload FROM message m"+joinPayload+" WHERE m.id = ?", id)
+		m.Expire(s.now())
 		return m, notFound(err, "message %q", id)
 	})
 }
@@ -77,7 +76,13 @@ func (s *Store) ListMessages(
 	if f.WithPayload {
 		fields = messageWithPayloadFields
 	}
-	return list(ctx, s, fields, page, listMessages(appID, f, page))
+	if ms, err = list(ctx, s, fields, page, listMessages(appID, f, page)); err != nil {
+		return ms, err
+	}
+	for i := range ms.Items {
+		ms.Items[i].Expire(s.now())
+	}
+	return ms, nil
 }
 
 func listMessages(appID string, f store.MessageFilter, page store.Page) *query {
@@ -133,7 +138,7 @@ func (s *Store) ExpungePayload(ctx context.Context, appID, ref string) (err erro
 		if err != nil {
 			return notFound(err, "message %q", ref)
 		}
-		_, err = tx.exec(ctx, "DELETE FROM message_payload WHERE message_seq = ?", seq)
+		_, err = deletePayloads(ctx, tx, seq)
 		return err
 	})
 }
