@@ -19,6 +19,7 @@ const (
 	MessageID     IDKind = "msg_"
 	AttemptID     IDKind = "atmpt_"
 	PollerID      IDKind = "poll_"
+	TaskID        IDKind = "qtask_"
 )
 
 // DefaultOrg is the organisation that owns everything unless a token names another.

@@ -20,3 +20,10 @@ type Message struct {
 	CreatedAt time.Time
 	ExpiresAt time.Time // when the payload is removed
 }
+
+// Expire takes the payload away from a message whose time is over.
+func (m *Message) Expire(now time.Time) {
+	if !m.ExpiresAt.IsZero() && !m.ExpiresAt.After(now) {
+		m.Payload = nil
+	}
+}

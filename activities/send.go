@@ -36,6 +36,7 @@ func (a *Activities) attempt(m *posthorn.Message, ep *posthorn.Endpoint, trigger
 	result := a.Egress.Post(a.sending, egress.Request{URL: ep.URL, Header: header, Body: m.Payload})
 	a.slow.observe(ep.ID, result.Duration, a.SlowAfter)
 
+	made.Sent = sentHeader(result.Sent)
 	made.Duration = result.Duration
 	made.Success = result.Success()
 	made.Status = result.Status

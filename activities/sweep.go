@@ -20,14 +20,15 @@ const (
 // SweepResult counts what a sweep did.
 type SweepResult struct {
 	Started int // messages whose workflow had never begun
+	Tasks   int `json:",omitempty"` // background tasks likewise
 }
 
-// Sweep starts the workflows of stored messages that have none: those whose process ended between the two steps.
+// Sweep starts the workflows of stored messages and tasks that have none: those whose process ended between the two steps.
 func (a *Activities) Sweep(ctx context.Context) (SweepResult, error) {
 	return a.StartUndispatched(ctx, a.Now().Add(-sweepAge))
 }
 
-// StartUndispatched is a sweep over all messages that were stored before a moment.
+// StartUndispatched is a sweep over all messages and tasks that were stored before a moment.
 func (a *Activities) StartUndispatched(ctx context.Context, before time.Time) (SweepResult, error) {
 	var result SweepResult
 	for after := ""; ; {
@@ -45,7 +46,8 @@ func (a *Activities) StartUndispatched(ctx context.Context, before time.Time) (S
 			}
 		}
 		if len(messages) < sweepBatch {
-			return result, nil
+			result.Tasks, err = a.startTasks(ctx, before)
+			return result, err
 		}
 		after = messages[len(messages)-1].ID
 	}

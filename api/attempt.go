@@ -89,7 +89,7 @@ func showAttempt(a posthorn.Attempt, withContent bool) messageAttemptOut {
 		return out
 	}
 	out.ResponseTruncated, out.ResponseHeaders = a.Truncated, a.Header
-	if a.Status == 0 {
+	if a.Status == 0 && len(a.Body) == 0 { // an expunged one has what stands for its body
 		out.Response = a.Message
 		return out
 	}

@@ -68,6 +68,12 @@ func (a messageAttemptOut) older() any {
 	return reshape(a, "statusText", "attemptNumber", "errorClass", "message", "nextAttempt", "responseHeaders", "responseTruncated", "responseEncoding")
 }
 
+func (t startedTaskOut) older() any { return reshape(t, "updatedAt") }
+
+func (t startedStatsOut) older() any { return reshape(t, "updatedAt") }
+
+func (t backgroundTaskOut) older() any { return reshape(t, "updatedAt") }
+
 // reshape returns v as a JSON object with the older names and without the fields that came later.
 func reshape(v any, later ...string) map[string]json.RawMessage {
 	encoded, err := json.Marshal(v)

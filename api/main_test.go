@@ -76,6 +76,7 @@ type fakeTemporal struct {
 	mu      sync.Mutex
 	started []posthorn.Message
 	resent  []string // message and endpoint id
+	tasks   []posthorn.Task
 	err     error
 }
 
@@ -96,6 +97,13 @@ func (f *fakeTemporal) Resend(_ context.Context, m posthorn.Message, endpointID 
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.resent = append(f.resent, m.ID+" "+endpointID)
+	return f.err
+}
+
+func (f *fakeTemporal) StartTask(_ context.Context, t posthorn.Task) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tasks = append(f.tasks, t)
 	return f.err
 }
 

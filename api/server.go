@@ -34,6 +34,8 @@ type Dispatcher interface {
 	// Resend sends a message to one endpoint again, once, as a manual attempt, and returns when that is durable.
 	// Unavailable.
 	Resend(ctx context.Context, m posthorn.Message, endpointID string) error
+	// StartTask begins the workflow of a stored background task. Conflict: it has begun before. Unavailable.
+	StartTask(ctx context.Context, t posthorn.Task) error
 	// Ping reports whether Temporal answers.
 	Ping(ctx context.Context) error
 }

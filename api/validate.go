@@ -156,15 +156,9 @@ var (
 	forbiddenHeaderPrefixes = []string{
 		"content-", "webhook-", "svix-", "x-svix-", "x-amz-", "x-amzn-", "x-google", "x-goog-", "x-gfe", "x-azure-", "x-fd-",
 	}
-	// sensitiveHeaders are never shown, only named.
-	sensitiveHeaders = []string{
-		"authorization", "cookie", "proxy-authenticate", "proxy-authorization", "www-authenticate", "x-api-key", "x-auth-token",
-	}
 )
 
-func isSensitiveHeader(name string) bool {
-	return slices.Contains(sensitiveHeaders, strings.ToLower(name))
-}
+func isSensitiveHeader(name string) bool { return posthorn.IsSensitiveHeader(name) }
 
 func checkHeader(name, value string) error {
 	const field = "body.headers"

@@ -20,7 +20,6 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/activities"
@@ -42,6 +41,7 @@ const (
 	// drainMargin is what a graceful stop gives requests in flight beyond the attempt timeout, for recording them.
 	drainMargin = 5 * time.Second
 	sweepEvery  = 5 * time.Minute
+	expireEvery = 15 * time.Minute
 )
 
 // App is one running Posthorn: API, worker, and the embedded Temporal. Start and Close are idempotent.
@@ -244,20 +244,12 @@ func (a *App) startWorker(ctx context.Context, engine client.Client, acts *activ
 
 	// What a crash left between storing and starting goes on at once; the schedule is for crashes of other processes.
 	if _, err := acts.StartUndispatched(ctx, time.Now()); err != nil {
-		a.log.Warn("not all messages of an earlier run were picked up; the sweep will", "error", err)
+		a.log.Warn("not all messages and tasks of an earlier run were picked up; the sweep will", "error", err)
 	}
-	_, err := engine.ScheduleClient().Create(ctx, client.ScheduleOptions{
-		ID:      workflows.SweepScheduleID,
-		Spec:    client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: sweepEvery}}},
-		Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP,
-		Action: &client.ScheduleWorkflowAction{
-			ID: workflows.SweepScheduleID, Workflow: workflows.SweepUndispatchedType, TaskQueue: workflows.TaskQueue,
-		},
-	})
-	if err != nil && !errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
-		return fmt.Errorf("scheduling the sweep: %w", err)
+	if err := schedule(ctx, engine, workflows.SweepScheduleID, workflows.SweepUndispatchedType, sweepEvery); err != nil {
+		return err
 	}
-	return nil
+	return schedule(ctx, engine, workflows.ExpireScheduleID, workflows.ExpirePayloadsType, expireEvery)
 }
 
 func (a *App) startAPI(o api.Options) error {

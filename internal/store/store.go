@@ -28,6 +28,9 @@ type Store interface {
 	Polling
 	AttemptStatistics
 	Counts
+	Tasks
+	Contents
+	Usage
 
 	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error
@@ -94,9 +97,9 @@ type Messages interface {
 	// CreateMessage stores a message and notes it as not dispatched. Many concurrent calls share one commit. Conflict:
 	// the application has a message with this EventID.
 	CreateMessage(ctx context.Context, m posthorn.Message) error
-	// Message finds one, payload included. NotFound.
+	// Message finds one, payload included unless it has expired. NotFound.
 	Message(ctx context.Context, appID, ref string) (posthorn.Message, error)
-	// MessageByID finds one by its ID alone, payload included. NotFound.
+	// MessageByID finds one by its ID alone, payload included unless it has expired. NotFound.
 	MessageByID(ctx context.Context, id string) (posthorn.Message, error)
 	// ListMessages lists an application's messages by ID.
 	ListMessages(ctx context.Context, appID string, f MessageFilter, page Page) (List[posthorn.Message], error)
@@ -124,7 +127,7 @@ type Deliveries interface {
 	ListDestinations(ctx context.Context, messageID string, page Page) (List[Destination], error)
 	// ListEndpointMessages lists the messages that have a delivery to an endpoint, by message ID.
 	ListEndpointMessages(ctx context.Context, endpointID string, f EndpointMessageFilter, page Page) (List[EndpointMessage], error)
-	// Attempt finds one. NotFound: also if it is another message's.
+	// Attempt finds one, Sent included. NotFound: also if it is another message's.
 	Attempt(ctx context.Context, messageID, attemptID string) (posthorn.Attempt, error)
 	// ListAttempts lists attempts by ID. The filter names a message, an endpoint or both.
 	ListAttempts(ctx context.Context, f AttemptFilter, page Page) (List[posthorn.Attempt], error)
@@ -192,7 +195,7 @@ type MessageFilter struct {
 	Channel     string
 	Tag         string
 	EventTypes  []string
-	WithPayload bool // fill Message.Payload
+	WithPayload bool // fill Message.Payload, unless it has expired
 }
 
 // EndpointMessageFilter narrows a list of an endpoint's messages. Zero fields don't.

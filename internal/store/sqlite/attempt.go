@@ -19,12 +19,17 @@ func attemptFields(a *posthorn.Attempt) []any {
 	}
 }
 
+// attemptRowColumns are all of an attempt: lists leave the header that was sent out.
+const attemptRowColumns = attemptColumns + ", sent"
+
+func attemptRowFields(a *posthorn.Attempt) []any { return append(attemptFields(a), sentHeader{a}) }
+
 // Attempt implements [store.Deliveries].
 func (s *Store) Attempt(ctx context.Context, messageID, attemptID string) (a posthorn.Attempt, err error) {
 	defer annotate(&err, "reading attempt %s", attemptID)
 	return read(s, func(q *statements) (posthorn.Attempt, error) {
-		a, err := one(ctx, q, attemptFields,
-			"SELECT "+attemptColumns+" FROM attempt WHERE message_id = ? AND id = ?", messageID, attemptID)
+		a, err := one(ctx, q, attemptRowFields,
+			"SELECT "+attemptRowColumns+" FROM attempt WHERE message_id = ? AND id = ?", messageID, attemptID)
 		return a, notFound(err, "attempt %q", attemptID)
 	})
 }

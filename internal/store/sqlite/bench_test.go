@@ -3,6 +3,7 @@ package sqlite
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -72,6 +73,11 @@ func BenchmarkRecord(b *testing.B) {
 						ID: posthorn.AttemptID.New(), MessageID: r.MessageID, AppID: app, EndpointID: ep, EventType: "invoice.paid",
 						Trigger: posthorn.Automatic, URL: "https://hooks.example.com/incoming", StartedAt: time.Now(),
 						Duration: 12 * time.Millisecond, Success: true, Status: 200, Body: []byte(`{"ok":true}`),
+						Sent: map[string]string{
+							"webhook-id": r.MessageID, "webhook-timestamp": strconv.FormatInt(time.Now().Unix(), 10),
+							"webhook-signature": "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
+							"Content-Type":      "application/json", "User-Agent": "Posthorn/1.0.0", "Accept": "*/*",
+						},
 						Header: map[string][]string{"Content-Type": {"application/json"}, "Date": {"Sun, 01 Mar 2026 12:00:00 GMT"}},
 					})
 				}

@@ -64,7 +64,7 @@ func (s *Store) ListEndpointMessages(
 	if f.WithPayload {
 		fields = endpointMessageWithPayloadFields
 	}
-	return snapshot(ctx, s, func(on *statements) (ms store.List[store.EndpointMessage], err error) {
+	ms, err = snapshot(ctx, s, func(on *statements) (ms store.List[store.EndpointMessage], err error) {
 		found, err := findKeys(ctx, on, deliveryShelf(), wantedDeliveries(endpointID, f), f.Window, page)
 		if err != nil {
 			return ms, err
@@ -72,6 +72,10 @@ func (s *Store) ListEndpointMessages(
 		return readKeyed(ctx, on, fields, func(m *store.EndpointMessage) string { return m.Delivery.MessageID }, page,
 			endpointMessagesByID(endpointID, found, f.WithPayload))
 	})
+	for i := range ms.Items {
+		ms.Items[i].Message.Expire(s.now())
+	}
+	return ms, err
 }
 
 func endpointMessageFields(m *store.EndpointMessage) []any {

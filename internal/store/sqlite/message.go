@@ -35,11 +35,8 @@ func (s *Store) CreateMessage(ctx context.Context, m posthorn.Message) (err erro
 		if err != nil {
 			return err
 		}
-		if m.Payload != nil {
-			if _, err := tx.exec(ctx,
-				"INSERT INTO message_payload (message_seq, payload) VALUES (last_insert_rowid(), ?)", m.Payload); err != nil {
-				return err
-			}
+		if err := insertPayload(ctx, tx, &m); err != nil {
+			return err
 		}
 		if err := labelsOf(m.Channels, m.Tags).store(ctx, tx, m.AppID, m.ID, m.EventType, nil); err != nil {
 			return err
@@ -58,6 +55,7 @@ func (s *Store) Message(ctx context.Context, appID, ref string) (m posthorn.Mess
 				"SELECT "+of("m", messageColumns)+", p.payload FROM message m"+joinPayload+
 					" WHERE m.app_id = ? AND m."+column+" = ?", appID, ref)
 		})
+		m.Expire(s.now())
 		return m, notFound(err, "message %q", ref)
 	})
 }
@@ -68,6 +66,7 @@ func (s *Store) MessageByID(ctx context.Context, id string) (m posthorn.Message,
 	return read(s, func(q *statements) (posthorn.Message, error) {
 		m, err := one(ctx, q, messageWithPayloadFields,
 			"SELECT "+of("m", messageColumns)+", p.payload FROM message m"+joinPayload+" WHERE m.id = ?", id)
+		m.Expire(s.now())
 		return m, notFound(err, "message %q", id)
 	})
 }
@@ -81,13 +80,17 @@ func (s *Store) ListMessages(
 	if f.WithPayload {
 		fields = messageWithPayloadFields
 	}
-	return snapshot(ctx, s, func(on *statements) (ms store.List[posthorn.Message], err error) {
+	ms, err = snapshot(ctx, s, func(on *statements) (ms store.List[posthorn.Message], err error) {
 		found, err := findKeys(ctx, on, messageShelf(), wantedMessages(appID, f), f.Window, page)
 		if err != nil {
 			return ms, err
 		}
 		return readKeyed(ctx, on, fields, func(m *posthorn.Message) string { return m.ID }, page, messagesByID(found, f.WithPayload))
 	})
+	for i := range ms.Items {
+		ms.Items[i].Expire(s.now())
+	}
+	return ms, err
 }
 
 func messagesByID(keys []key, withPayload bool) *query {
@@ -138,7 +141,7 @@ func (s *Store) ExpungePayload(ctx context.Context, appID, ref string) (err erro
 		if err != nil {
 			return notFound(err, "message %q", ref)
 		}
-		_, err = tx.exec(ctx, "DELETE FROM message_payload WHERE message_seq = ?", seq)
+		_, err = deletePayloads(ctx, tx, seq)
 		return err
 	})
 }

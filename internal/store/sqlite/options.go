@@ -26,7 +26,7 @@ type Options struct {
 	Durability Durability
 	// Logger hears about migrations. Default: silence.
 	Logger *slog.Logger
-	// Now is the clock for Delivery.UpdatedAt. Default: time.Now.
+	// Now is the clock for Delivery.UpdatedAt and for what has expired. Default: time.Now.
 	Now func() time.Time
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/internal/store"
 )
 
@@ -42,6 +43,13 @@ func TestQueryPlans(t *testing.T) {
 				MessageID: "msg", Window: window, Success: &success, StatusClass: &status, EventTypes: []string{"a"}, Channel: "eu", Tag: "x",
 			}, p)
 		}, []string{"(message_id=? AND id>? AND id<?)"}},
+		{"tasks", func(p store.Page) *query {
+			return listTasks("org", store.TaskFilter{Window: window, State: posthorn.TaskFailed, Kind: posthorn.RecoverEndpoint}, p)
+		}, []string{"task_by_org (org_id=? AND id>? AND id<?)"}},
+		{"tasks that have not begun", func(store.Page) *query { return unbegunTasks("", time.Unix(1, 0), 10) }, []string{"task_unbegun (id>? AND id<?)"}},
+		{"expired payloads", func(store.Page) *query { return expiredPayloads(time.Unix(1, 0)) }, []string{"message_payload_by_expiry (expires_at<?)"}},
+		{"payloads to purge", func(store.Page) *query { return purgeablePayloads("app", "", "x") }, []string{"message_by_app (app_id=? AND id>? AND id<?)", "p USING INTEGER PRIMARY KEY"}},
+		{"destinations to count", func(store.Page) *query { return countDestinations("app", "", "x", 10) }, []string{"message_by_app (app_id=? AND id>? AND id<?)", "PRIMARY KEY (message_id=?)"}},
 	}
 	for _, list := range lists {
 		t.Run(list.name+" come from an index in order", func(t *testing.T) {

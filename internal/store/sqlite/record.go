@@ -141,8 +141,8 @@ func (r *recording) load(rec store.Record) error {
 func (r *recording) attempt(a *posthorn.Attempt) error {
 	d := r.deliveries[a.EndpointID]
 	a.Number = d.Attempts + 1
-	inserted, err := r.tx.exec(r.ctx, "INSERT INTO attempt ("+attemptColumns+
-		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (message_id, id) DO NOTHING", attemptFields(a)...)
+	inserted, err := r.tx.exec(r.ctx, "INSERT INTO attempt ("+attemptRowColumns+
+		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (message_id, id) DO NOTHING", attemptRowFields(a)...)
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,9 @@ func (s *Store) Stream(
 		if err != nil {
 			return store.Stretch{}, err
 		}
+		for i := range messages {
+			messages[i].Expire(s.now())
+		}
 		next := from
 		if len(messages) > limit {
 			next.MessageID = messages[limit-1].ID

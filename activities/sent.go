@@ -1,0 +1,42 @@
+package activities
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/posthorn/posthorn"
+)
+
+// sentHeader is what an attempt keeps of its request's header: sensitive headers by name only, and of very large ones
+// what comes first by name, so that the same request is always cut alike. Signatures are kept: a receiver takes them for
+// a few minutes only, and they are what people look for when it says that they are wrong.
+func sentHeader(h http.Header) map[string]string {
+	if h == nil {
+		return nil
+	}
+	kept := make(map[string]string, len(h))
+	size := 0
+	for name, values := range h {
+		if len(values) == 0 {
+			continue // sends nothing, but is a sign to net/http
+		}
+		value := strings.Join(values, ", ")
+		if posthorn.IsSensitiveHeader(name) {
+			value = ""
+		}
+		kept[name] = value
+		size += len(name) + len(value)
+	}
+	if size <= posthorn.MaxRecordedSent {
+		return kept
+	}
+	room := posthorn.MaxRecordedSent
+	for _, name := range slices.Sorted(maps.Keys(kept)) {
+		if room -= len(name) + len(kept[name]); room < 0 {
+			delete(kept, name)
+		}
+	}
+	return kept
+}
