@@ -18,6 +18,7 @@ const (
 	EndpointID    IDKind = "ep_"
 	MessageID     IDKind = "msg_"
 	AttemptID     IDKind = "atmpt_"
+	TokenID       IDKind = "tok_"
 )
 
 // DefaultOrg is the organisation that owns everything unless a token names another.

@@ -25,6 +25,7 @@ type Store interface {
 	EventTypes
 	Messages
 	Deliveries
+	Revocations
 
 	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error

@@ -33,6 +33,7 @@ func TestQueryPlans(t *testing.T) {
 		{"messages", func(p store.Page) *query { return listMessages("app", store.MessageFilter{WithPayload: true}, p) },
 			[]string{"message_by_app", "p USING INTEGER PRIMARY KEY"}},
 		{"messages, narrowed", func(p store.Page) *query { return listMessages("app", channel, p) }, []string{"message_by_app (app_id=? AND id>? AND id<?)"}},
+		{"revocations", func(store.Page) *query { return revocationsOf("org", []string{"token:1"}) }, []string{"PRIMARY KEY (org_id=? AND subject=?)"}},
 		{"undispatched", func(store.Page) *query { return undispatched("", time.Unix(1, 0), 10) }, []string{"SEARCH u", "SEARCH m"}},
 		{"deliveries of a message", func(store.Page) *query { return messageDeliveries("msg") }, []string{"PRIMARY KEY (message_id=?)"}},
 		{"destinations", func(p store.Page) *query { return listDestinations("msg", p) }, []string{"PRIMARY KEY (message_id=?"}},

@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"records", recordTests()},
 		{"deliveries", deliveryTests()},
 		{"attempts", attemptTests()},
+		{"revocations", revocationTests()},
 		{"lifecycle", lifecycleTests()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
