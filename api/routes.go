@@ -67,6 +67,13 @@ func (s *Server) routes() []route {
 		{get, msg + "/endpoint", attempt + "list-attempted-destinations", application, codes{200}, "List a message's endpoints and where they stand", handle(s, s.listDestinations)},
 		{post, msg + "/endpoint/{endpoint_id}/resend", attempt + "resend", application, codes{202}, "Send a message to one endpoint again", handle(s, s.resend)},
 
+		{post, "/auth/app-portal-access/{app_id}", "v1.authentication.app-portal-access", organisation, codes{200}, "Make a token for an application, and a link for its owner", handle(s, s.appPortalAccess)},
+		{post, "/auth/dashboard-access/{app_id}", "v1.authentication.dashboard-access", organisation, codes{200}, "The older form of app-portal-access", outdated(handle(s, s.dashboardAccess))},
+		{post, "/auth/app/{app_id}/expire-all", "v1.authentication.expire-all", organisation, codes{204}, "Revoke the tokens of an application", handle(s, s.expireAll)},
+		{post, "/auth/revoke", "v1.authentication.revoke", organisation, codes{204}, "Revoke one token (not in Svix)", handle(s, s.revokeToken)},
+		{post, "/auth/logout", "v1.authentication.logout", application, codes{204}, "Revoke the token of this request", handle(s, s.logout)},
+		{get, "/auth/whoami", "v1.authentication.whoami", application, codes{200}, "What the token of this request is for", handle(s, s.whoami)},
+
 		{get, "/health", "v1.health.get", public, codes{204}, "Check the database and Temporal", handle(s, s.health)},
 		{head, "/health", "v1.health.head", public, codes{204}, "Check the database and Temporal", handle(s, s.health)},
 		{get, "/health/ping", "v1.health.ping", public, codes{204}, "Check that the API answers", handle(s, s.ping)},
@@ -99,7 +106,7 @@ func (r route) operation(schemas huma.Registry) huma.Operation {
 		OperationID:   r.id,
 		Summary:       r.summary,
 		DefaultStatus: r.success[0],
-		Metadata:      map[string]any{scopeKey: r.scope},
+		Metadata:      map[string]any{scopeKey: r.scope, needKey: r.needs()},
 		Responses:     documentedFailures(schemas),
 	}
 	for _, status := range r.success {
@@ -137,6 +144,14 @@ func handleRaw[Doc, I, O any](s *Server, size int64, h func(context.Context, *I)
 		op.RequestBody.Content = map[string]*huma.MediaType{
 			jsonType: {Schema: wire.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Doc](), true, "")},
 		}
+	}
+}
+
+// outdated marks an operation that there is a newer one for.
+func outdated(register registration) registration {
+	return func(wire huma.API, op huma.Operation) {
+		op.Deprecated = true
+		register(wire, op)
 	}
 }
 
