@@ -20,6 +20,7 @@ const (
 	AttemptID     IDKind = "atmpt_"
 	PollerID      IDKind = "poll_"
 	TaskID        IDKind = "qtask_"
+	TokenID       IDKind = "tok_"
 )
 
 // DefaultOrg is the organisation that owns everything unless a token names another.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -110,7 +111,7 @@ func (s *Server) listEventTypes(ctx context.Context, in *listEventTypesIn) (*ans
 		return nil, err
 	}
 	who := callerOf(ctx)
-	filter := store.EventTypeFilter{Archived: in.IncludeArchived, AnyFlag: who.app == ""}
+	filter := store.EventTypeFilter{Archived: in.IncludeArchived, AnyFlag: who.app == "", FeatureFlags: who.flags}
 	found, err := s.store.ListEventTypes(ctx, who.org, filter, page)
 	if err != nil {
 		return nil, err
@@ -151,13 +152,36 @@ func (s *Server) putNewEventType(ctx context.Context, name string, fields *Event
 func (s *Server) getEventType(ctx context.Context, in *EventTypePath) (*answer[eventTypeOut], error) {
 	who := callerOf(ctx)
 	found, err := s.store.EventType(ctx, who.org, in.Name)
-	if err == nil && who.app != "" && found.FeatureFlag != "" {
+	if err == nil && !who.sees(found.FeatureFlag) {
 		err = posthorn.Errorf(posthorn.NotFound, "Entity not found")
 	}
 	if err != nil {
 		return nil, err
 	}
 	return &answer[eventTypeOut]{Body: showEventType(found)}, nil
+}
+
+// missingEventTypes returns those of the names that the catalogue does not have for the caller: an application doesn't
+// learn of event types behind a flag that it lacks.
+func (s *Server) missingEventTypes(ctx context.Context, names []string) ([]string, error) {
+	who := callerOf(ctx)
+	missing, err := s.store.MissingEventTypes(ctx, who.org, names)
+	if err != nil || who.app == "" {
+		return missing, err
+	}
+	for _, name := range unique(slices.Clone(names)) {
+		if slices.Contains(missing, name) {
+			continue
+		}
+		found, err := s.store.EventType(ctx, who.org, name)
+		if err != nil {
+			return nil, err
+		}
+		if !who.sees(found.FeatureFlag) {
+			missing = append(missing, name)
+		}
+	}
+	return missing, nil
 }
 
 type updateEventTypeIn struct {

@@ -113,6 +113,12 @@ func (s *Server) routes() []route {
 		{get, "/background-task/{task_id}", "v1.background-task.get", organisation, codes{200}, "Get a background task and what came of it", handle(s, s.getTask)},
 		{put, "/stats/usage/event-types", "v1.statistics.aggregate-event-types", organisation, codes{202}, "Find out which applications subscribe to which event types", handle(s, s.aggregateEventTypes)},
 		{post, "/stats/usage/app", "v1.statistics.aggregate-app-stats", organisation, codes{202}, "Count what was sent to each application", handle(s, s.aggregateAppStats)},
+		{post, "/auth/app-portal-access/{app_id}", "v1.authentication.app-portal-access", organisation, codes{200}, "Make a token for an application, and a link for its owner", handle(s, s.appPortalAccess)},
+		{post, "/auth/dashboard-access/{app_id}", "v1.authentication.dashboard-access", organisation, codes{200}, "The older form of app-portal-access", outdated(handle(s, s.dashboardAccess))},
+		{post, "/auth/app/{app_id}/expire-all", "v1.authentication.expire-all", organisation, codes{204}, "Revoke the tokens of an application", handle(s, s.expireAll)},
+		{post, "/auth/revoke", "v1.authentication.revoke", organisation, codes{204}, "Revoke one token (not in Svix)", handle(s, s.revokeToken)},
+		{post, "/auth/logout", "v1.authentication.logout", application, codes{204}, "Revoke the token of this request", handle(s, s.logout)},
+		{get, "/auth/whoami", "v1.authentication.whoami", application, codes{200}, "What the token of this request is for", handle(s, s.whoami)},
 
 		{get, "/health", "v1.health.get", public, codes{204}, "Check the database and Temporal", handle(s, s.health)},
 		{head, "/health", "v1.health.head", public, codes{204}, "Check the database and Temporal", handle(s, s.health)},
@@ -146,7 +152,7 @@ func (r route) operation(schemas huma.Registry) huma.Operation {
 		OperationID:   r.id,
 		Summary:       r.summary,
 		DefaultStatus: r.success[0],
-		Metadata:      map[string]any{scopeKey: r.scope},
+		Metadata:      map[string]any{scopeKey: r.scope, needKey: r.needs()},
 		Responses:     documentedFailures(schemas),
 	}
 	for _, status := range r.success {
@@ -184,6 +190,14 @@ func handleRaw[Doc, I, O any](s *Server, size int64, h func(context.Context, *I)
 		op.RequestBody.Content = map[string]*huma.MediaType{
 			jsonType: {Schema: wire.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Doc](), true, "")},
 		}
+	}
+}
+
+// outdated marks an operation that there is a newer one for.
+func outdated(register registration) registration {
+	return func(wire huma.API, op huma.Operation) {
+		op.Deprecated = true
+		register(wire, op)
 	}
 }
 

@@ -45,6 +45,9 @@ type Options struct {
 	Store      store.Store
 	Dispatcher Dispatcher
 	Tokens     *Tokens          // verifies the bearer tokens of requests
+	Clients    Clients          // who is served; default: everybody
+	Limits     RateLimits       // default: none
+	PublicURL  string           // where browsers find this server, for the links it gives out; default: http://127.0.0.1:8071
 	Logger     *slog.Logger     // default: discard
 	Now        func() time.Time // default: time.Now
 	Version    string           // shown in the OpenAPI document; default "dev"
@@ -72,6 +75,12 @@ type Server struct {
 	log        *slog.Logger
 	now        func() time.Time
 	handler    http.Handler
+
+	revocations *revocations
+	clients     Clients
+	perToken    *limiter
+	perAddress  *limiter
+	publicURL   string
 }
 
 // New returns a server with all routes in place.
@@ -85,9 +94,14 @@ func New(o Options) (*Server, error) {
 		tokens:     o.Tokens,
 		log:        cmp.Or(o.Logger, slog.New(slog.DiscardHandler)),
 		now:        o.Now,
+		clients:    o.Clients,
+		publicURL:  strings.TrimRight(cmp.Or(o.PublicURL, "http://127.0.0.1:8071"), "/"),
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if err := s.guard(o.Limits); err != nil {
+		return nil, err
 	}
 	handler, err := s.build(cmp.Or(o.Version, "dev"))
 	if err != nil {
@@ -105,15 +119,16 @@ func (s *Server) build(version string) (http.Handler, error) {
 	engine := gin.New()
 	engine.RedirectTrailingSlash = false
 	engine.HandleMethodNotAllowed = true
-	engine.Use(s.identify, s.logAccess, s.recoverPanic, allowAnyOrigin)
-	engine.NoRoute(func(c *gin.Context) { writeFailure(c.Writer, errNoRoute) })
-	engine.NoMethod(func(c *gin.Context) { writeFailure(c.Writer, errNoMethod) })
+	engine.Use(s.identify, s.logAccess, s.recoverPanic, allowAnyOrigin, s.locate, s.limitAddress)
+	engine.NoRoute(func(c *gin.Context) { abort(c, errNoRoute) })
+	engine.NoMethod(func(c *gin.Context) { abort(c, errNoMethod) })
 
 	wire := humagin.New(engine, s.config(version))
 	wire.UseMiddleware(s.authenticate)
 	for _, r := range s.routes() {
 		r.register(wire, r.operation(wire.OpenAPI().Components.Schemas))
 	}
+	servePortal(engine)
 	forgetHumaErrors(wire.OpenAPI())
 
 	document, err := json.Marshal(wire.OpenAPI())

@@ -100,7 +100,7 @@ func TestInternalErrorsAreHiddenAndLogged(t *testing.T) {
 			b.url = listener.URL
 			r := b.do("POST", "/app/"+app+"/msg", `{"eventType":"e","payload":{}}`)
 			require.Equal(t, http.StatusInternalServerError, r.status)
-			require.JSONEq(t, `{"code":"server_error","detail":"Internal server error"}`, r.body)
+			require.JSONEq(t, `{"code":"server_error","detail":"Internal server error","requestId":"`+r.header.Get(requestIDHeader)+`"}`, r.body)
 			require.Contains(t, log.String(), "hunter2")
 			require.Contains(t, log.String(), "request_id="+r.header.Get(requestIDHeader))
 		})

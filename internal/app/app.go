@@ -112,11 +112,8 @@ func (a *App) start(ctx context.Context) error {
 	if err := a.claimDataDir(); err != nil {
 		return err
 	}
-	secret, err := signingSecret(a.cfg.DataDir)
-	if err != nil {
-		return err
-	}
-	if a.tokens, err = api.NewTokens(secret); err != nil {
+	var err error
+	if a.tokens, err = readTokens(a.cfg.DataDir, a.cfg.JWT); err != nil {
 		return err
 	}
 	if a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", a.cfg.Listen); err != nil {
@@ -173,6 +170,9 @@ func (a *App) start(ctx context.Context) error {
 	}
 	return a.startAPI(api.Options{
 		Store: db, Dispatcher: dispatcher, Tokens: a.tokens, Logger: a.log, Version: a.version,
+		PublicURL: cmp.Or(a.cfg.Access.PublicURL, a.URL()),
+		Clients:   api.Clients{Allow: a.cfg.Access.AllowClients, TrustedProxies: a.cfg.Access.TrustedProxies},
+		Limits:    api.RateLimits{Token: api.Rate(a.cfg.Access.RateLimitToken), Address: api.Rate(a.cfg.Access.RateLimitAddress)},
 	})
 }
 
@@ -257,14 +257,7 @@ func (a *App) startAPI(o api.Options) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{
-		Handler:           handler.Handler(),
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       time.Minute,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
-	}
+	server := api.HTTPServer(handler.Handler(), api.Connections{}, a.log)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(a.listener) }()
 	a.onClose(func() error {
@@ -298,8 +291,13 @@ func (a *App) TemporalAddress() string { return a.temporal.Address() }
 // TemporalUIURL returns the address of the Temporal Web UI, or "" if it is off.
 func (a *App) TemporalUIURL() string { return a.temporal.UIAddress() }
 
-// Token returns a token for everything that the default organisation owns.
-func (a *App) Token() (string, error) { return a.tokens.Organisation(posthorn.DefaultOrg) }
+// Token returns a token for everything that the default organisation owns, or "" where only a public key is set.
+func (a *App) Token() (string, error) {
+	if !a.tokens.CanSign() {
+		return "", nil
+	}
+	return a.tokens.Organisation(posthorn.DefaultOrg)
+}
 
 func engineDurability(d config.Durability) devserver.Durability {
 	if d == config.Normal {

@@ -66,6 +66,12 @@ type Config struct {
 	// reserved. Default: none.
 	AllowSubnets []netip.Prefix
 
+	// JWT is what signs and verifies the tokens of the API.
+	JWT JWT
+
+	// Access is whom the API answers, and how often.
+	Access Access
+
 	// Durability is what an accepted message survives. Default: Full.
 	Durability Durability
 
@@ -85,6 +91,7 @@ func Default() Config {
 		TemporalUIListen: "127.0.0.1:8233",
 		RetrySchedule:    posthorn.DefaultSchedule(),
 		AttemptTimeout:   15 * time.Second,
+		JWT:              JWT{Algorithm: "HS256"},
 		Durability:       Full,
 		LogFormat:        Text,
 		LogLevel:         slog.LevelInfo,

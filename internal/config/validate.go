@@ -54,6 +54,8 @@ func (c Config) Validate() error {
 			break
 		}
 	}
+	c.JWT.validate(add)
+	c.Access.validate(add)
 	if c.Durability != Full && c.Durability != Normal {
 		add("--durability must be %s or %s, not %q", Full, Normal, c.Durability)
 	}

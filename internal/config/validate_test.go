@@ -53,6 +53,30 @@ func TestValidate(t *testing.T) {
 			change: func(c *config.Config) { c.AllowSubnets = []netip.Prefix{{}} },
 			want:   []string{`--allow-subnets must be networks such as 10.0.0.0/8`},
 		},
+		"an algorithm with a key pair needs a file": {
+			change: func(c *config.Config) { c.JWT.Algorithm = "EdDSA" },
+			want:   []string{`--jwt-key-file must name a file with a private or a public key for --jwt-algorithm EdDSA`},
+		},
+		"a file makes it valid": {change: func(c *config.Config) { c.JWT = config.JWT{Algorithm: "RS512", KeyFile: "key.pem"} }},
+		"unsigned tokens are not to be had": {
+			change: func(c *config.Config) { c.JWT.Algorithm = "none" },
+			want:   []string{`--jwt-algorithm must be one of HS256, HS384, HS512, RS256, RS384, RS512, EdDSA, not "none"`},
+		},
+		"rates, networks and the public address are checked": {
+			change: func(c *config.Config) {
+				c.Access = config.Access{
+					PublicURL: "hooks.example.com", AllowClients: []netip.Prefix{{}}, TrustedProxies: []netip.Prefix{{}},
+					RateLimitToken: config.Rate{PerSecond: -1, Burst: 1}, RateLimitAddress: config.Rate{PerSecond: 1},
+				}
+			},
+			want: []string{
+				`--public-url must be a URL such as https://hooks.example.com, not "hooks.example.com"`,
+				`--allow-clients must be networks such as 10.0.0.0/8`,
+				`--trusted-proxies must be networks such as 10.0.0.0/8`,
+				`--rate-limit-token must be above 0 requests per second, with at least 1 at once`,
+				`--rate-limit-address must be above 0 requests per second, with at least 1 at once`,
+			},
+		},
 		"all problems are told at once": {
 			change: func(c *config.Config) {
 				c.DataDir = " "

@@ -31,6 +31,7 @@ type Store interface {
 	Tasks
 	Contents
 	Usage
+	Revocations
 
 	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error

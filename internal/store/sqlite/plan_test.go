@@ -29,6 +29,7 @@ func TestQueryPlans(t *testing.T) {
 		{"endpoints", func(p store.Page) *query { return listEndpoints("app", p) }, []string{"endpoint_by_app"}},
 		{"routes", func(store.Page) *query { return routes("app") }, []string{"endpoint_by_app"}},
 		{"event types", func(p store.Page) *query { return listEventTypes("org", store.EventTypeFilter{}, p) }, []string{"event_type"}},
+		{"revocations", func(store.Page) *query { return revocationsOf("org", []string{"token:1"}) }, []string{"PRIMARY KEY (org_id=? AND subject=?)"}},
 		{"undispatched", func(store.Page) *query { return undispatched("", time.Unix(1, 0), 10) }, []string{"SEARCH u", "SEARCH m"}},
 		{"deliveries of a message", func(store.Page) *query { return messageDeliveries("msg") }, []string{"PRIMARY KEY (message_id=?)"}},
 		{"destinations", func(p store.Page) *query { return listDestinations("msg", p) }, []string{"PRIMARY KEY (message_id=?"}},

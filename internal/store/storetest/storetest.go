@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"paging", pagingTests()},
 		{"tasks", taskTests()},
 		{"contents", contentTests()},
+		{"revocations", revocationTests()},
 		{"lifecycle", lifecycleTests()},
 	} {
 		t.Run(group.name, func(t *testing.T) {

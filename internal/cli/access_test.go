@@ -1,0 +1,24 @@
+package cli
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/internal/config"
+)
+
+func TestRates(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]config.Rate{
+		"off": {}, "50": {PerSecond: 50, Burst: 50}, "0.1": {PerSecond: 0.1, Burst: 1}, "2.5": {PerSecond: 2.5, Burst: 3}, "10:1": {PerSecond: 10, Burst: 1},
+	} {
+		var got rate
+		require.NoError(t, got.UnmarshalText([]byte(text)), text)
+		require.Equal(t, want, config.Rate(got), text)
+	}
+	for _, text := range []string{"", "0", "-1", "many", "NaN", "Inf", "1e99", "10:", "10:0", "10:-1", "10:1.5", ":5"} {
+		var got rate
+		require.ErrorContains(t, got.UnmarshalText([]byte(text)), "is not a rate such as 50, 0.5 or 50:200", text)
+	}
+}
