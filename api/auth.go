@@ -41,6 +41,8 @@ const (
 type caller struct {
 	org string
 	app string // the only application that it may touch; empty if it speaks for the organisation
+	// flags are the feature flags that the token of an application holds.
+	flags []string
 }
 
 type callerKey struct{}
@@ -100,7 +102,8 @@ func newTokens(secret []byte, now func() time.Time) (*Tokens, error) {
 // claims are what a token says. The subject is an organisation, or an application of the organisation in Org.
 type claims struct {
 	jwt.RegisteredClaims
-	Org string `json:"org,omitempty"`
+	Org          string   `json:"org,omitempty"`
+	FeatureFlags []string `json:"feature_flags,omitempty"`
 }
 
 // Organisation returns a token that may do everything in an organisation.
@@ -163,7 +166,7 @@ func (t *Tokens) verify(header string) (caller, error) {
 	case c.Org == "" && validOrg(c.Subject):
 		return caller{org: c.Subject}, nil
 	case validOrg(c.Org) && posthorn.ApplicationID.Valid(c.Subject):
-		return caller{org: c.Org, app: c.Subject}, nil
+		return caller{org: c.Org, app: c.Subject, flags: c.FeatureFlags}, nil
 	default:
 		return caller{}, errInvalidToken()
 	}

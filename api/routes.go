@@ -48,6 +48,8 @@ func (s *Server) routes() []route {
 		{get, ep + "/headers", "v1.endpoint.get-headers", application, codes{200}, "Get an endpoint's custom headers", handle(s, s.getHeaders)},
 		{put, ep + "/headers", "v1.endpoint.update-headers", application, codes{204}, "Replace an endpoint's custom headers", handle(s, s.updateHeaders)},
 		{patch, ep + "/headers", "v1.endpoint.patch-headers", application, codes{204}, "Add, change and remove custom headers", handle(s, s.patchHeaders)},
+		{post, ep + "/send-example", "v1.endpoint.send-example", organisation, codes{200}, "Send an example of an event to an endpoint", handle(s, s.sendExample)},
+		{post, ep + "/msg/test-attempt", "v1.message.test-attempt", organisation, codes{201}, "Send a message to an endpoint once and wait for the outcome", handleRaw[messageIn](s, maxMessageBody, s.testAttempt)},
 
 		{get, "/event-type", "v1.event-type.list", application, codes{200}, "List the event catalogue", handle(s, s.listEventTypes)},
 		{post, "/event-type", "v1.event-type.create", organisation, codes{201}, "Add an event type, or bring an archived one back", handle(s, s.createEventType)},

@@ -20,6 +20,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/internal/catalogue"
 	"github.com/posthorn/posthorn/internal/store"
 )
 
@@ -34,6 +35,9 @@ type Dispatcher interface {
 	// Resend sends a message to one endpoint again, once, as a manual attempt, and returns when that is durable.
 	// Unavailable.
 	Resend(ctx context.Context, m posthorn.Message, endpointID string) error
+	// SendNow sends a message to one endpoint once, as a manual attempt, waits until that is recorded, and returns the
+	// attempt's ID. Unavailable: also if it takes longer than an attempt may take.
+	SendNow(ctx context.Context, m posthorn.Message, endpointID string) (attemptID string, err error)
 	// Ping reports whether Temporal answers.
 	Ping(ctx context.Context) error
 }
@@ -67,6 +71,7 @@ type Server struct {
 	store      store.Store
 	dispatcher Dispatcher
 	tokens     *Tokens
+	catalogue  *catalogue.Table
 	log        *slog.Logger
 	now        func() time.Time
 	handler    http.Handler
@@ -81,6 +86,7 @@ func New(o Options) (*Server, error) {
 		store:      o.Store,
 		dispatcher: o.Dispatcher,
 		tokens:     o.Tokens,
+		catalogue:  catalogue.New(o.Store),
 		log:        cmp.Or(o.Logger, slog.New(slog.DiscardHandler)),
 		now:        o.Now,
 	}

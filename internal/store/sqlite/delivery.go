@@ -94,7 +94,7 @@ func listEndpointMessages(endpointID string, f store.EndpointMessageFilter, page
 		q.add("SELECT " + of("d", deliveryColumns) + ", " + of("m", messageColumns))
 		join := " FROM delivery d CROSS JOIN message m ON m.id = d.message_id"
 		if f.WithPayload {
-			q.add(", p.payload")
+			q.add(", " + of("p", payloadColumns))
 			join += joinPayload
 		}
 		q.add(join)

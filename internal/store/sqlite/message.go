@@ -9,40 +9,54 @@ import (
 )
 
 const (
-	messageColumns = "id, app_id, event_id, event_type, channels, created_at, expires_at"
+	messageColumns = "id, app_id, event_id, event_type, channels, created_at, expires_at, payload_version, variants, only_endpoint"
+	payloadColumns = "payload, warnings"
 	joinPayload    = " LEFT JOIN message_payload p ON p.message_seq = m.seq"
 )
 
 func messageFields(m *posthorn.Message) []any {
 	return []any{
 		&m.ID, &m.AppID, text{&m.EventID}, &m.EventType, jsonOf(&m.Channels), moment{&m.CreatedAt}, moment{&m.ExpiresAt},
+		text{&m.PayloadVersion}, versions{&m.Variants}, text{&m.OnlyEndpoint},
 	}
 }
 
 func messageWithPayloadFields(m *posthorn.Message) []any {
-	return append(messageFields(m), content{&m.Payload})
+	return append(messageFields(m), content{&m.Payload}, jsonOf(&m.Warnings))
 }
 
 // CreateMessage implements [store.Messages].
 func (s *Store) CreateMessage(ctx context.Context, m posthorn.Message) (err error) {
 	defer annotate(&err, "creating message %s", m.ID)
 	return s.write(ctx, func(ctx context.Context, tx *statements) error {
-		_, err := tx.exec(ctx, "INSERT INTO message ("+messageColumns+") VALUES (?, ?, ?, ?, ?, ?, ?)", messageFields(&m)...)
-		if isDuplicate(err) {
-			return posthorn.Errorf(posthorn.Conflict, "another message of the application has the event id %q", m.EventID)
-		}
-		if err != nil {
+		if err := insertMessage(ctx, tx, &m); err != nil {
 			return err
 		}
-		if m.Payload != nil {
-			if _, err := tx.exec(ctx,
-				"INSERT INTO message_payload (message_seq, payload) VALUES (last_insert_rowid(), ?)", m.Payload); err != nil {
-				return err
-			}
-		}
-		_, err = tx.exec(ctx, "INSERT INTO undispatched (message_id) VALUES (?)", m.ID)
+		_, err := tx.exec(ctx, "INSERT INTO undispatched (message_id) VALUES (?)", m.ID)
 		return err
 	})
+}
+
+// CreateManualMessage implements [store.Messages].
+func (s *Store) CreateManualMessage(ctx context.Context, m posthorn.Message) (err error) {
+	defer annotate(&err, "creating message %s", m.ID)
+	return s.write(ctx, func(ctx context.Context, tx *statements) error { return insertMessage(ctx, tx, &m) })
+}
+
+func insertMessage(ctx context.Context, tx *statements, m *posthorn.Message) error {
+	_, err := tx.exec(ctx,
+		"INSERT INTO message ("+messageColumns+") VALUES ("+placeholders(messageColumns)+")", messageFields(m)...)
+	if isDuplicate(err) {
+		return posthorn.Errorf(posthorn.Conflict, "another message of the application has the event id %q", m.EventID)
+	}
+	if err != nil || m.Payload == nil {
+		return err
+	}
+	if _, err := tx.exec(ctx, "INSERT INTO message_payload (message_seq, payload, warnings) VALUES (last_insert_rowid(), ?, ?)",
+		m.Payload, jsonOf(&m.Warnings)); err != nil {
+		return err
+	}
+	return insertVariants(ctx, tx, m)
 }
 
 // Message implements [store.Messages].
@@ -51,10 +65,13 @@ func (s *Store) Message(ctx context.Context, appID, ref string) (m posthorn.Mess
 	return read(s, func(q *statements) (posthorn.Message, error) {
 		m, err := byRef(posthorn.MessageID, ref, "event_id", func(column string) (posthorn.Message, error) {
 			return one(ctx, q, messageWithPayloadFields,
-				"SELECT "+of("m", messageColumns)+", p.payload FROM message m"+joinPayload+
+				"SELECT "+of("m", messageColumns)+", "+of("p", payloadColumns)+" FROM message m"+joinPayload+
 					" WHERE m.app_id = ? AND m."+column+" = ?", appID, ref)
 		})
-		return m, notFound(err, "message %q", ref)
+		if err != nil {
+			return m, notFound(err, "message %q", ref)
+		}
+		return m, readVariants(ctx, q, &m)
 	})
 }
 
@@ -63,8 +80,11 @@ func (s *Store) MessageByID(ctx context.Context, id string) (m posthorn.Message,
 	defer annotate(&err, "reading message %s", id)
 	return read(s, func(q *statements) (posthorn.Message, error) {
 		m, err := one(ctx, q, messageWithPayloadFields,
-			"SELECT "+of("m", messageColumns)+", p.payload FROM message m"+joinPayload+" WHERE m.id = ?", id)
-		return m, notFound(err, "message %q", id)
+			"SELECT "+of("m", messageColumns)+", "+of("p", payloadColumns)+" FROM message m"+joinPayload+" WHERE m.id = ?", id)
+		if err != nil {
+			return m, notFound(err, "message %q", id)
+		}
+		return m, readVariants(ctx, q, &m)
 	})
 }
 
@@ -83,7 +103,7 @@ func (s *Store) ListMessages(
 func listMessages(appID string, f store.MessageFilter, page store.Page) *query {
 	q := newQuery("SELECT " + of("m", messageColumns))
 	if f.WithPayload {
-		q.add(", p.payload FROM message m" + joinPayload)
+		q.add(", " + of("p", payloadColumns) + " FROM message m" + joinPayload)
 	} else {
 		q.add(" FROM message m")
 	}
@@ -133,6 +153,7 @@ func (s *Store) ExpungePayload(ctx context.Context, appID, ref string) (err erro
 		if err != nil {
 			return notFound(err, "message %q", ref)
 		}
+		// A trigger removes the variants too.
 		_, err = tx.exec(ctx, "DELETE FROM message_payload WHERE message_seq = ?", seq)
 		return err
 	})
