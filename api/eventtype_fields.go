@@ -50,6 +50,19 @@ func checkSchemas(byVersion schemas) error {
 	return nil
 }
 
+// checkVersions checks the names of versions and how many there are.
+func checkVersions(byVersion schemas) error {
+	if len(byVersion) > maxVersions {
+		return invalidField("", "must have %d versions at most", maxVersions)
+	}
+	for version := range byVersion {
+		if checkName("", version, maxVersion) != nil {
+			return invalidField("", "has a version %q, which is not a name", version)
+		}
+	}
+	return nil
+}
+
 func checkFlags(flags []string) error {
 	if len(flags) == 0 {
 		return nil

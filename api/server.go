@@ -124,7 +124,11 @@ func (s *Server) build(version string) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rendering the OpenAPI document: %w", err)
 	}
-	engine.GET(basePath+"/openapi.json", func(c *gin.Context) { c.Data(http.StatusOK, jsonType, document) })
+	serve, err := s.serveDocument(document)
+	if err != nil {
+		return nil, err
+	}
+	engine.GET(basePath+"/openapi.json", serve)
 	return withoutTrailingSlash(engine), nil
 }
 

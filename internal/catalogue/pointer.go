@@ -48,3 +48,8 @@ func tokens(pointer string) []string {
 func unescapeToken(token string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~")
 }
+
+// escapeToken writes a key as a part of a JSON Pointer behind the # of a URL.
+func escapeToken(key string) string {
+	return url.PathEscape(strings.ReplaceAll(strings.ReplaceAll(key, "~", "~0"), "/", "~1"))
+}

@@ -53,6 +53,7 @@ func Compile(schema []byte) (*Schema, error) {
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft7)
 	compiler.UseLoader(noLoader{})
+	compiler.AssertFormat() // in every draft: a payload is not judged by the date of its schema's draft
 	if err := compiler.AddResource(schemaURL, document); err != nil {
 		return nil, invalidSchema("is not a valid JSON Schema")
 	}
