@@ -118,7 +118,7 @@ func (s *Server) checkSubscriptions(ctx context.Context, names []string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	missing, err := s.store.MissingEventTypes(ctx, callerOf(ctx).org, names)
+	missing, err := s.missingEventTypes(ctx, names)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (s *Server) checkPins(ctx context.Context, in *EndpointVersions) error {
 	if len(names) == 0 {
 		return nil
 	}
-	missing, err := s.store.MissingEventTypes(ctx, callerOf(ctx).org, names)
+	missing, err := s.missingEventTypes(ctx, names)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -93,4 +94,23 @@ func (c caller) sees(et *posthorn.EventType) bool { return c.app == "" || et.Vis
 // eventTypes is the filter for what the caller may know of.
 func (c caller) eventTypes(archived bool) store.EventTypeFilter {
 	return store.EventTypeFilter{Archived: archived, AnyFlag: c.app == "", FeatureFlags: c.flags}
+}
+
+// missingEventTypes returns those of the names that the catalogue does not have, as far as the caller may know.
+func (s *Server) missingEventTypes(ctx context.Context, names []string) ([]string, error) {
+	who := callerOf(ctx)
+	missing, err := s.store.MissingEventTypes(ctx, who.org, names)
+	if err != nil || who.app == "" {
+		return missing, err
+	}
+	for _, name := range names {
+		known, err := s.catalogue.Type(ctx, who.org, name)
+		if err != nil {
+			return nil, err
+		}
+		if known != nil && !who.sees(&known.EventType) && !slices.Contains(missing, name) {
+			missing = append(missing, name)
+		}
+	}
+	return missing, nil
 }

@@ -23,6 +23,7 @@ type importIn struct {
 	Spec       Optional[object] `json:"spec,omitzero" doc:"The OpenAPI document as an object. Give either this or specRaw."`
 	SpecRaw    Optional[string] `json:"specRaw,omitzero" doc:"The OpenAPI document as text, in JSON or YAML."`
 	DryRun     bool             `json:"dryRun,omitempty" doc:"Only say what would be changed."`
+	OldDryRun  bool             `json:"dry_run,omitempty" deprecated:"true" doc:"The older name of dryRun."`
 	ReplaceAll bool             `json:"replaceAll,omitempty" doc:"Archive all event types that the document does not have."`
 }
 
@@ -64,10 +65,11 @@ func (s *Server) importEventTypes(ctx context.Context, in *importEventTypesIn) (
 	if err != nil {
 		return nil, err
 	}
+	dryRun := in.Body.DryRun || in.Body.OldDryRun
 	var changed []posthorn.EventType
 	err = s.store.UpdateCatalogue(ctx, callerOf(ctx).org, func(existing []posthorn.EventType) ([]posthorn.EventType, error) {
 		changed = s.merge(existing, imported, in.Body.ReplaceAll)
-		if in.Body.DryRun {
+		if dryRun {
 			return nil, errDryRun
 		}
 		return changed, nil
@@ -77,7 +79,7 @@ func (s *Server) importEventTypes(ctx context.Context, in *importEventTypesIn) (
 	}
 	out := importOut{Data: importOutData{Modified: []string{}}}
 	for _, et := range changed {
-		if in.Body.DryRun {
+		if dryRun {
 			out.Data.ToModify = append(out.Data.ToModify, importedType{
 				Name: et.Name, Description: et.Description, Deprecated: et.Deprecated, Archived: et.Archived,
 				GroupName: optional(et.GroupName), FeatureFlags: et.FeatureFlags, Schemas: et.Schemas,

@@ -117,4 +117,17 @@ func TestFeatureFlags(t *testing.T) {
 			}
 		})
 	}
+	t.Run("nobody subscribes to what they can't see", func(t *testing.T) {
+		t.Parallel()
+		b := b.in(t)
+		path := "/app/" + app + "/endpoint"
+		for _, field := range []string{`"eventTypes":["plain","beta"]`, `"payloadVersions":{"beta":"1"}`} {
+			body := `{"url":"https://example.com",` + field + `}`
+			r := b.as(b.flagged(app), "POST", path, body)
+			require.Equal(t, http.StatusUnprocessableEntity, r.status)
+			require.Contains(t, r.body, "don't exist: beta")
+			require.Equal(t, http.StatusCreated, b.as(b.flagged(app, "beta"), "POST", path, body).status)
+			require.Equal(t, http.StatusCreated, b.do("POST", path, body).status)
+		}
+	})
 }

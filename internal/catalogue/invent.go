@@ -97,7 +97,7 @@ func (i *inventor) merged(s map[string]any, depth int) map[string]any {
 	for _, part := range slices.Backward(parts) {
 		into(merged, part)
 	}
-	if depth > maxInventDepth {
+	if i.made++; depth > maxInventDepth || i.made > maxInventSize {
 		return merged
 	}
 	var more []map[string]any

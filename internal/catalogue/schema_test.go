@@ -123,12 +123,13 @@ func TestExample(t *testing.T) {
 		index  int
 		want   string
 	}{
-		"where there are fewer":         {`{"examples":[{}]}`, 1, "has 1 example"},
-		"that isn't an object":          {`{"examples":["x"]}`, 0, "not an object"},
-		"of what can't be made up":      {`{"properties":{"a":{"pattern":"^[0-9]{4}$"}}}`, 0, "none could be made up"},
-		"of what has no end":            {`{"type":"object","required":["a"],"properties":{"a":{"$ref":"#"}}}`, 0, "none could be made up"},
-		"of what grows without measure": {`{"properties":{"a":{"$ref":"#"},"b":{"$ref":"#"},"c":{"$ref":"#"}},"required":["a","b","c"]}`, 0, "none could be made up"},
-		"of a schema of nothing":        {`{"not":{}}`, 0, "none could be made up"},
+		"where there are fewer":             {`{"examples":[{}]}`, 1, "has 1 example"},
+		"that isn't an object":              {`{"examples":["x"]}`, 0, "not an object"},
+		"of what can't be made up":          {`{"properties":{"a":{"pattern":"^[0-9]{4}$"}}}`, 0, "none could be made up"},
+		"of what has no end":                {`{"type":"object","required":["a"],"properties":{"a":{"$ref":"#"}}}`, 0, "none could be made up"},
+		"of what grows without measure":     {`{"properties":{"a":{"$ref":"#"},"b":{"$ref":"#"},"c":{"$ref":"#"}},"required":["a","b","c"]}`, 0, "none could be made up"},
+		"of what has parts without measure": {`{"$ref":"#/definitions/a","definitions":{"a":{"allOf":[{"$ref":"#/definitions/a"},{"$ref":"#/definitions/a"},{"$ref":"#/definitions/a"},{"$ref":"#/definitions/a"},{"$ref":"#/definitions/a"},{"$ref":"#/definitions/a"}],"not":{}}}}`, 0, "none could be made up"},
+		"of a schema of nothing":            {`{"not":{}}`, 0, "none could be made up"},
 	} {
 		t.Run("no example "+name, func(t *testing.T) {
 			t.Parallel()
