@@ -36,6 +36,9 @@ type Endpoint struct {
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
 	DeletedAt      time.Time // zero while it exists
+
+	PayloadVersion  string            // the version of payloads that it wants, where a message has several; empty = the sender's choice
+	PayloadVersions map[string]string // the same for particular event types
 }
 
 // SetDisabled disables or enables the endpoint. The reason is Posthorn's own; it is empty where somebody does it by hand.
@@ -54,8 +57,12 @@ type Secret struct {
 }
 
 // Wants reports whether the endpoint subscribes to a message. A message without channels does not reach an endpoint
-// that listens on particular channels. Whether the endpoint is disabled is another question.
+// that listens on particular channels. A message for one endpoint reaches that one and no other. Whether the endpoint is
+// disabled is another question.
 func (e *Endpoint) Wants(m *Message) bool {
+	if m.OnlyEndpoint != "" {
+		return e.ID == m.OnlyEndpoint
+	}
 	if len(e.EventTypes) > 0 && !slices.Contains(e.EventTypes, m.EventType) {
 		return false
 	}

@@ -27,13 +27,17 @@ func (a *Activities) attempt(m *posthorn.Message, ep *posthorn.Endpoint, trigger
 		URL:        egress.PublicURL(ep.URL),
 		StartedAt:  a.Now(),
 	}
-	header, err := signedHeader(m, ep, made.StartedAt)
+	payload, version := m.PayloadFor(ep)
+	header, err := signedHeader(m.ID, payload, ep, made.StartedAt)
 	if err != nil {
 		made.ErrorClass, made.Message = "signing", "the message could not be signed: "+err.Error()
 		a.scheduleNext(&made, scheduled, 0)
 		return made
 	}
-	result := a.Egress.Post(a.sending, egress.Request{URL: ep.URL, Header: header, Body: m.Payload})
+	if version != "" {
+		header.Set(posthorn.HeaderPayloadVersion, version)
+	}
+	result := a.Egress.Post(a.sending, egress.Request{URL: ep.URL, Header: header, Body: payload})
 	a.slow.observe(ep.ID, result.Duration, a.SlowAfter)
 
 	made.Sent = sentHeader(result.Sent)
@@ -72,8 +76,8 @@ func (a *Activities) scheduleNext(made *posthorn.Attempt, scheduled int, atLeast
 }
 
 // signedHeader returns the request's header. The endpoint's own headers may replace Content-Type, nothing else of ours.
-func signedHeader(m *posthorn.Message, ep *posthorn.Endpoint, at time.Time) (http.Header, error) {
-	signature, err := signing.Sign(m.ID, at, m.Payload, ep.SigningKeys(at)...)
+func signedHeader(id string, payload []byte, ep *posthorn.Endpoint, at time.Time) (http.Header, error) {
+	signature, err := signing.Sign(id, at, payload, ep.SigningKeys(at)...)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +89,7 @@ func signedHeader(m *posthorn.Message, ep *posthorn.Endpoint, at time.Time) (htt
 		}
 		header[name] = []string{value}
 	}
-	header.Set(signing.HeaderID, m.ID)
+	header.Set(signing.HeaderID, id)
 	header.Set(signing.HeaderTimestamp, strconv.FormatInt(at.Unix(), 10))
 	header.Set(signing.HeaderSignature, signature)
 	return header, nil

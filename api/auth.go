@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -39,11 +38,6 @@ type caller struct {
 	networks     []netip.Prefix // where it may be used from; none = anywhere
 	issued       time.Time      // to the second; zero if the token doesn't say
 	expires      time.Time
-}
-
-// sees reports whether an event type with a feature flag, or none, is there for the caller.
-func (c caller) sees(flag string) bool {
-	return c.app == "" || flag == "" || slices.Contains(c.flags, flag)
 }
 
 type callerKey struct{}

@@ -54,14 +54,16 @@ func (l listResponse[T]) older() any {
 
 func (a applicationOut) older() any { return reshape(a) }
 
-func (e EndpointOut) older() any { return versioned(reshape(e, "disabledReason")) }
+func (e EndpointOut) older() any {
+	return versioned(reshape(e, "disabledReason", "payloadVersion", "payloadVersions"))
+}
 
 func (e messageEndpointOut) older() any {
-	return versioned(reshape(e, "disabledReason", "statusText", "metadata", "state", "attempts", "reason"))
+	return versioned(reshape(e, "disabledReason", "statusText", "metadata", "state", "attempts", "reason", "payloadVersion", "payloadVersions"))
 }
 
 func (m endpointMessageOut) older() any {
-	return reshape(m, "statusText", "state", "attempts", "reason")
+	return reshape(m, "statusText", "state", "attempts", "reason", "payloadVersion")
 }
 
 func (a messageAttemptOut) older() any {

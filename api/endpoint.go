@@ -28,6 +28,7 @@ type EndpointUpdate struct {
 	ThrottleRate int               `json:"throttleRate,omitempty" minimum:"1" maximum:"65535" doc:"Messages per second. Default: no limit."`
 	RateLimit    int               `json:"rateLimit,omitempty" minimum:"1" maximum:"65535" deprecated:"true" doc:"The older name of throttleRate."`
 	Metadata     map[string]string `json:"metadata,omitempty" doc:"Yours to fill, up to 4096 bytes."`
+	EndpointVersions
 }
 
 func (in *EndpointUpdate) replace(e *posthorn.Endpoint) {
@@ -40,6 +41,7 @@ func (in *EndpointUpdate) replace(e *posthorn.Endpoint) {
 		e.EventTypes = in.FilterTypes
 	}
 	e.EventTypes = unique(e.EventTypes)
+	in.EndpointVersions.apply(e)
 }
 
 type endpointIn struct {
@@ -58,6 +60,7 @@ type endpointPatch struct {
 	ThrottleRate Optional[int]               `json:"throttleRate,omitzero" minimum:"1" maximum:"65535" doc:"Messages per second; null removes the limit."`
 	RateLimit    Optional[int]               `json:"rateLimit,omitzero" minimum:"1" maximum:"65535" deprecated:"true" doc:"The older name of throttleRate."`
 	Metadata     Optional[map[string]string] `json:"metadata,omitzero" doc:"Replaces what was there; null removes it."`
+	EndpointVersions
 }
 
 // EndpointOut shows an endpoint, and never its secrets. It is exported for huma, which finds embedded fields only then.
@@ -74,6 +77,9 @@ type EndpointOut struct {
 	Metadata       map[string]string `json:"metadata"`
 	CreatedAt      time.Time         `json:"createdAt"`
 	UpdatedAt      time.Time         `json:"updatedAt"`
+
+	PayloadVersion  string            `json:"payloadVersion,omitempty" doc:"The version of payloads that it gets where a message has several."`
+	PayloadVersions map[string]string `json:"payloadVersions,omitempty" doc:"The same for particular event types."`
 }
 
 func showEndpoint(e posthorn.Endpoint) EndpointOut {
@@ -81,6 +87,7 @@ func showEndpoint(e posthorn.Endpoint) EndpointOut {
 		ID: e.ID, UID: optional(e.UID), URL: e.URL, Description: e.Description, EventTypes: e.EventTypes, Channels: e.Channels,
 		Disabled: e.Disabled, DisabledReason: e.DisabledReason, ThrottleRate: optional(e.ThrottleRate), Metadata: orEmpty(e.Metadata),
 		CreatedAt: timestamp(e.CreatedAt), UpdatedAt: timestamp(e.UpdatedAt),
+		PayloadVersion: e.PayloadVersion, PayloadVersions: e.PayloadVersions,
 	}
 }
 
@@ -170,7 +177,7 @@ func (s *Server) addEndpoint(ctx context.Context, appRef string, in *endpointIn,
 	if made.Headers, err = checkHeaders(headers); err != nil {
 		return nil, err
 	}
-	if err := s.checkEndpoint(ctx, &made); err != nil {
+	if err := cmp.Or(s.checkEndpoint(ctx, &made), s.checkPins(ctx, &in.EndpointVersions)); err != nil {
 		return nil, err
 	}
 	if err := s.store.CreateEndpoint(ctx, made); err != nil {
@@ -206,7 +213,7 @@ func (s *Server) updateEndpoint(ctx context.Context, in *updateEndpointIn) (*ans
 	made := newEndpoint(owner.ID, signing.NewSymmetricKey(), s.clock())
 	made.UID = in.Body.UID
 	in.Body.replace(&made)
-	if err := s.checkEndpoint(ctx, &made); err != nil {
+	if err := cmp.Or(s.checkEndpoint(ctx, &made), s.checkPins(ctx, &in.Body.EndpointVersions)); err != nil {
 		return nil, err
 	}
 	changed, err := s.store.UpdateEndpoint(ctx, owner.ID, in.EndpointID, func(e *posthorn.Endpoint) error {
@@ -244,7 +251,7 @@ func (s *Server) patchEndpoint(ctx context.Context, in *patchEndpointIn) (*answe
 	p := in.Body
 	subscriptions := p.EventTypes.or(p.FilterTypes)
 	// The catalogue is consulted before the transaction begins: inside it, the store can't be asked.
-	if err := s.checkSubscriptions(ctx, subscriptions.Value); err != nil {
+	if err := cmp.Or(s.checkSubscriptions(ctx, subscriptions.Value), s.checkPins(ctx, &p.EndpointVersions)); err != nil {
 		return nil, err
 	}
 	changed, err := s.store.UpdateEndpoint(ctx, owner.ID, in.EndpointID, func(e *posthorn.Endpoint) error {
@@ -264,6 +271,7 @@ func (s *Server) patchEndpoint(ctx context.Context, in *patchEndpointIn) (*answe
 		p.Channels.orZero(&e.Channels)
 		p.ThrottleRate.or(p.RateLimit).orZero(&e.ThrottleRate)
 		p.Metadata.orZero(&e.Metadata)
+		p.EndpointVersions.apply(e)
 		e.EventTypes, e.Channels, e.UpdatedAt = unique(e.EventTypes), unique(e.Channels), s.clock()
 		return cmp.Or(checkURL(e.URL), checkUID("body.uid", posthorn.EndpointID, e.UID), checkMetadata(e.Metadata))
 	})

@@ -34,6 +34,7 @@ type messageIn struct {
 	PayloadRetentionPeriod *int                   `json:"payloadRetentionPeriod,omitempty" minimum:"5" maximum:"90" doc:"How many days to keep the payload. Default: 90."`
 	Application            *applicationIn         `json:"application,omitempty" doc:"Creates the application if the path names an unknown uid, which must be the uid in here."`
 	TransformationsParams  *transformationsParams `json:"transformationsParams,omitempty" doc:"Extra settings."`
+	MessageVersions
 }
 
 type transformationsParams struct {
@@ -70,6 +71,9 @@ func (s *Server) createMessage(ctx context.Context, in *createMessageIn) (*answe
 		return nil, err
 	}
 	m := body.message(owner.ID, s.clock())
+	if err := s.consultCatalogue(ctx, body, &m); err != nil {
+		return nil, err
+	}
 	err = s.store.CreateMessage(ctx, m)
 	switch {
 	case err == nil:
@@ -83,7 +87,7 @@ func (s *Server) createMessage(ctx context.Context, in *createMessageIn) (*answe
 	if err != nil {
 		return nil, err
 	}
-	return &answer[messageOut]{Body: showMessage(m, in.WithContent)}, nil
+	return &answer[messageOut]{Body: showMessage(callerOf(ctx), m, in.WithContent)}, nil
 }
 
 // begin starts the delivery of a stored message. A caller that hangs up now doesn't keep it from starting.
@@ -174,6 +178,7 @@ func (in *messageIn) validate() error {
 		checkUID("body.eventId", posthorn.MessageID, in.EventID),
 		checkNames("body.channels", in.Channels, maxMessageChannels, maxChannel),
 		checkTags("body.tags", in.Tags),
+		in.MessageVersions.check(),
 	)
 }
 
@@ -191,5 +196,6 @@ func (in *messageIn) message(appID string, now time.Time) posthorn.Message {
 	} else {
 		m.Payload = in.Payload
 	}
+	in.MessageVersions.apply(&m)
 	return m
 }

@@ -108,7 +108,8 @@ func (s *Server) pollEvents(ctx context.Context, in *pollEventsIn) (*answer[stre
 	if err != nil {
 		return nil, err
 	}
-	return streamed(part, 0, func(m posthorn.Message) (messageOut, error) { return showMessage(m, true), nil })
+	who := callerOf(ctx)
+	return streamed(part, 0, func(m posthorn.Message) (messageOut, error) { return showMessage(who, m, true), nil })
 }
 
 // streamFilter narrows to one of the event types and one of the channels.

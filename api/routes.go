@@ -55,9 +55,13 @@ func (s *Server) routes() []route {
 		{put, ep + "/headers", "v1.endpoint.update-headers", application, codes{204}, "Replace an endpoint's custom headers", handle(s, s.updateHeaders)},
 		{patch, ep + "/headers", "v1.endpoint.patch-headers", application, codes{204}, "Add, change and remove custom headers", handle(s, s.patchHeaders)},
 		{post, ep + "/recover", "v1.endpoint.recover", application, codes{202}, "Send again what failed at an endpoint", handle(s, s.recoverEndpoint)},
+		{post, ep + "/send-example", "v1.endpoint.send-example", organisation, codes{200}, "Send an example of an event to an endpoint", handle(s, s.sendExample)},
+		{post, ep + "/msg/test-attempt", "v1.message.test-attempt", organisation, codes{201}, "Send a message to an endpoint once and wait for the outcome", handleRaw[messageIn](s, maxMessageBody, s.testAttempt)},
 
 		{get, "/event-type", "v1.event-type.list", application, codes{200}, "List the event catalogue", handle(s, s.listEventTypes)},
 		{post, "/event-type", "v1.event-type.create", organisation, codes{201}, "Add an event type, or bring an archived one back", handle(s, s.createEventType)},
+		{post, "/event-type/import/openapi", "v1.event-type.import-openapi", organisation, codes{200}, "Make event types of an OpenAPI document's webhooks", withBody(maxImportBody, handle(s, s.importEventTypes))},
+		{get, "/event-type/export/openapi", "v1.event-type.download-openapi", application, codes{200}, "Get the event catalogue as an OpenAPI document (not in Svix)", handle(s, s.exportEventTypes)},
 		{get, evtype, "v1.event-type.get", application, codes{200}, "Get an event type", handle(s, s.getEventType)},
 		{put, evtype, "v1.event-type.update", organisation, codes{200, 201}, upsert + " an event type", handle(s, s.updateEventType)},
 		{patch, evtype, "v1.event-type.patch", organisation, codes{200}, "Change parts of an event type", handle(s, s.patchEventType)},
@@ -197,6 +201,14 @@ func handleRaw[Doc, I, O any](s *Server, size int64, h func(context.Context, *I)
 func outdated(register registration) registration {
 	return func(wire huma.API, op huma.Operation) {
 		op.Deprecated = true
+		register(wire, op)
+	}
+}
+
+// withBody raises the limit on an operation's body to size bytes.
+func withBody(size int64, register registration) registration {
+	return func(wire huma.API, op huma.Operation) {
+		op.MaxBodyBytes = size + 1 // huma refuses a body of exactly the maximum
 		register(wire, op)
 	}
 }

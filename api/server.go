@@ -20,6 +20,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/internal/catalogue"
 	"github.com/posthorn/posthorn/internal/store"
 )
 
@@ -36,6 +37,9 @@ type Dispatcher interface {
 	Resend(ctx context.Context, m posthorn.Message, endpointID string) error
 	// StartTask begins the workflow of a stored background task. Conflict: it has begun before. Unavailable.
 	StartTask(ctx context.Context, t posthorn.Task) error
+	// SendNow sends a message to one endpoint once, as a manual attempt, waits until that is recorded, and returns the
+	// attempt's ID. Unavailable: also if it takes longer than an attempt may take.
+	SendNow(ctx context.Context, m posthorn.Message, endpointID string) (attemptID string, err error)
 	// Ping reports whether Temporal answers.
 	Ping(ctx context.Context) error
 }
@@ -72,6 +76,7 @@ type Server struct {
 	store      store.Store
 	dispatcher Dispatcher
 	tokens     *Tokens
+	catalogue  *catalogue.Table
 	log        *slog.Logger
 	now        func() time.Time
 	handler    http.Handler
@@ -92,6 +97,7 @@ func New(o Options) (*Server, error) {
 		store:      o.Store,
 		dispatcher: o.Dispatcher,
 		tokens:     o.Tokens,
+		catalogue:  catalogue.New(o.Store),
 		log:        cmp.Or(o.Logger, slog.New(slog.DiscardHandler)),
 		now:        o.Now,
 		clients:    o.Clients,
@@ -135,7 +141,11 @@ func (s *Server) build(version string) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rendering the OpenAPI document: %w", err)
 	}
-	engine.GET(basePath+"/openapi.json", func(c *gin.Context) { c.Data(http.StatusOK, jsonType, document) })
+	serve, err := s.serveDocument(document)
+	if err != nil {
+		return nil, err
+	}
+	engine.GET(basePath+"/openapi.json", serve)
 	return withoutTrailingSlash(engine), nil
 }
 

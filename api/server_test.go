@@ -81,7 +81,10 @@ type broken struct{ ping func() error }
 func (b broken) Start(context.Context, posthorn.Message) error          { return b.ping() }
 func (b broken) Resend(context.Context, posthorn.Message, string) error { return b.ping() }
 func (b broken) StartTask(context.Context, posthorn.Task) error         { return b.ping() }
-func (b broken) Ping(context.Context) error                             { return b.ping() }
+func (b broken) SendNow(context.Context, posthorn.Message, string) (string, error) {
+	return "", b.ping()
+}
+func (b broken) Ping(context.Context) error { return b.ping() }
 
 func TestInternalErrorsAreHiddenAndLogged(t *testing.T) {
 	t.Parallel()

@@ -45,7 +45,7 @@ func (d *Dispatcher) StartTask(ctx context.Context, t posthorn.Task) error {
 // that one. NotFound: no such endpoint.
 func (d *Dispatcher) Attempt(ctx context.Context, m posthorn.Message, endpointID, attemptID string) (activities.ResendResult, error) {
 	var result activities.ResendResult
-	run, err := d.resend(ctx, m, endpointID, attemptID)
+	run, err := d.byHand(ctx, "resend", m, endpointID, attemptID)
 	if err != nil {
 		return result, err
 	}

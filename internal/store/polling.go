@@ -11,6 +11,7 @@ import (
 // an ID or a UID.
 type Polling interface {
 	// Stream returns a stretch of an application's messages, payloads included, in the order in which they became visible.
+	// Messages for a single endpoint are none of it.
 	// Whoever reads on from Stretch.Next misses none and gets none twice, whatever is written meanwhile.
 	//
 	// That order is not the order of IDs: an ID is made before its message is committed, so a message can appear later

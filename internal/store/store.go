@@ -23,6 +23,7 @@ type Store interface {
 	Applications
 	Endpoints
 	EventTypes
+	Catalogue
 	Messages
 	Deliveries
 	Polling
@@ -98,9 +99,11 @@ type Messages interface {
 	// CreateMessage stores a message and notes it as not dispatched. Many concurrent calls share one commit. Conflict:
 	// the application has a message with this EventID.
 	CreateMessage(ctx context.Context, m posthorn.Message) error
-	// Message finds one, payload included unless it has expired. NotFound.
+	// CreateManualMessage stores a message that is sent by hand only: it is never Undispatched. Conflict as above.
+	CreateManualMessage(ctx context.Context, m posthorn.Message) error
+	// Message finds one, payload in all versions included unless it has expired. NotFound.
 	Message(ctx context.Context, appID, ref string) (posthorn.Message, error)
-	// MessageByID finds one by its ID alone, payload included unless it has expired. NotFound.
+	// MessageByID finds one by its ID alone, payload in all versions included unless it has expired. NotFound.
 	MessageByID(ctx context.Context, id string) (posthorn.Message, error)
 	// ListMessages lists an application's messages by ID.
 	ListMessages(ctx context.Context, appID string, f MessageFilter, page Page) (List[posthorn.Message], error)
@@ -109,7 +112,7 @@ type Messages interface {
 	Undispatched(ctx context.Context, after string, before time.Time, limit int) ([]posthorn.Message, error)
 	// IsUndispatched reports whether one message is among those.
 	IsUndispatched(ctx context.Context, id string) (bool, error)
-	// ExpungePayload removes a message's payload. NotFound.
+	// ExpungePayload removes a message's payload in all versions, and the warnings that quote it. NotFound.
 	ExpungePayload(ctx context.Context, appID, ref string) error
 }
 
@@ -186,7 +189,7 @@ type Window struct {
 // EventTypeFilter narrows a list of event types.
 type EventTypeFilter struct {
 	Archived     bool     // include archived ones
-	AnyFlag      bool     // include those with a feature flag, whichever it is
+	AnyFlag      bool     // include those with feature flags, whichever they are
 	FeatureFlags []string // else, include those with one of these flags besides those with none
 }
 
@@ -196,7 +199,7 @@ type MessageFilter struct {
 	Channel     string
 	Tag         string
 	EventTypes  []string
-	WithPayload bool // fill Message.Payload, unless it has expired
+	WithPayload bool // fill Message.Payload and Warnings, unless they have expired, but not the bytes of Variants
 }
 
 // EndpointMessageFilter narrows a list of an endpoint's messages. Zero fields don't.

@@ -163,3 +163,8 @@ func (c secrets) Scan(src any) error {
 func of(table, columns string) string {
 	return table + "." + strings.ReplaceAll(columns, ", ", ", "+table+".")
 }
+
+// placeholders returns a parameter for each of a list of columns.
+func placeholders(columns string) string {
+	return strings.TrimSuffix(strings.Repeat("?, ", strings.Count(columns, ",")+1), ", ")
+}

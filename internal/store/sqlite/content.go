@@ -15,7 +15,7 @@ const (
 	eraseBytes = 4 << 20
 )
 
-// insertPayload stores the payload of a message that has just been inserted.
+// insertPayload stores the payload, in all its versions, of a message that has just been inserted.
 func insertPayload(ctx context.Context, tx *statements, m *posthorn.Message) error {
 	if m.Payload == nil {
 		return nil
@@ -24,13 +24,15 @@ func insertPayload(ctx context.Context, tx *statements, m *posthorn.Message) err
 	if !m.ExpiresAt.IsZero() {
 		expires = m.ExpiresAt.UnixMicro()
 	}
-	_, err := tx.exec(ctx, "INSERT INTO message_payload (message_seq, expires_at, payload) VALUES (last_insert_rowid(), ?, ?)",
-		expires, m.Payload)
-	return err
+	if _, err := tx.exec(ctx, "INSERT INTO message_payload (message_seq, expires_at, payload, warnings) VALUES (last_insert_rowid(), ?, ?, ?)",
+		expires, m.Payload, jsonOf(&m.Warnings)); err != nil {
+		return err
+	}
+	return insertVariants(ctx, tx, m)
 }
 
 // deletePayloads erases all that is kept of the payloads of messages, and returns how many of them had one. Everything
-// that removes payloads does so here.
+// that removes payloads does so here. A trigger removes their other versions.
 func deletePayloads(ctx context.Context, tx *statements, seqs ...int64) (int, error) {
 	erased, err := tx.exec(ctx, "DELETE FROM message_payload WHERE message_seq IN (SELECT value FROM json_each(?))", jsonOf(&seqs))
 	return int(erased), err

@@ -91,7 +91,7 @@ func endpointMessagesByID(endpointID string, keys []key, withPayload bool) *quer
 	join := " FROM json_each(?) k CROSS JOIN delivery d ON d.message_id = k.value AND d.endpoint_id = ?" +
 		" CROSS JOIN message m ON m.id = d.message_id"
 	if withPayload {
-		q.add(", p.payload")
+		q.add(", " + of("p", payloadColumns))
 		join += joinPayload
 	}
 	q.add(join, ids(keys), endpointID)

@@ -10,7 +10,7 @@ import (
 
 const (
 	endpointColumns = "id, app_id, uid, url, description, event_types, channels, disabled, throttle_rate, metadata, headers, " +
-		"secrets, created_at, updated_at, deleted_at, disabled_reason"
+		"secrets, created_at, updated_at, deleted_at, disabled_reason, payload_version, payload_versions"
 
 	// deleteEndpoint is what is set on deletion, given the time. Headers go like secrets: their values may be some.
 	deleteEndpoint = "deleted_at = ?, secrets = NULL, headers = NULL"
@@ -21,6 +21,7 @@ func endpointFields(e *posthorn.Endpoint) []any {
 		&e.ID, &e.AppID, text{&e.UID}, &e.URL, &e.Description, jsonOf(&e.EventTypes), jsonOf(&e.Channels), &e.Disabled,
 		&e.ThrottleRate, jsonOf(&e.Metadata), jsonOf(&e.Headers), secrets{&e.Secrets},
 		moment{&e.CreatedAt}, moment{&e.UpdatedAt}, moment{&e.DeletedAt}, text{&e.DisabledReason},
+		text{&e.PayloadVersion}, jsonOf(&e.PayloadVersions),
 	}
 }
 
@@ -29,7 +30,7 @@ func (s *Store) CreateEndpoint(ctx context.Context, ep posthorn.Endpoint) (err e
 	defer annotate(&err, "creating endpoint %s", ep.ID)
 	err = s.write(ctx, func(ctx context.Context, tx *statements) error {
 		_, err := tx.exec(ctx,
-			"INSERT INTO endpoint ("+endpointColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			"INSERT INTO endpoint ("+endpointColumns+") VALUES ("+placeholders(endpointColumns)+")",
 			endpointFields(&ep)...)
 		return uniqueEndpoint(err, &ep)
 	})
@@ -64,7 +65,7 @@ func (s *Store) UpdateEndpoint(
 		},
 		func(ctx context.Context, tx *statements, ep *posthorn.Endpoint) error {
 			_, err := tx.exec(ctx,
-				"UPDATE endpoint SET ("+endpointColumns+") = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?",
+				"UPDATE endpoint SET ("+endpointColumns+") = ("+placeholders(endpointColumns)+") WHERE id = ?",
 				append(endpointFields(ep), ep.ID)...)
 			return uniqueEndpoint(err, ep)
 		})

@@ -9,41 +9,53 @@ import (
 )
 
 const (
-	messageColumns = "id, app_id, event_id, event_type, channels, created_at, expires_at, tags"
+	messageColumns = "id, app_id, event_id, event_type, channels, created_at, expires_at, tags, payload_version, variants, only_endpoint"
+	payloadColumns = "payload, warnings"
 	joinPayload    = " LEFT JOIN message_payload p ON p.message_seq = m.seq"
 )
 
 func messageFields(m *posthorn.Message) []any {
 	return []any{
 		&m.ID, &m.AppID, text{&m.EventID}, &m.EventType, jsonOf(&m.Channels), moment{&m.CreatedAt}, moment{&m.ExpiresAt},
-		jsonOf(&m.Tags),
+		jsonOf(&m.Tags), text{&m.PayloadVersion}, versions{&m.Variants}, text{&m.OnlyEndpoint},
 	}
 }
 
 func messageWithPayloadFields(m *posthorn.Message) []any {
-	return append(messageFields(m), content{&m.Payload})
+	return append(messageFields(m), content{&m.Payload}, jsonOf(&m.Warnings))
 }
 
 // CreateMessage implements [store.Messages].
 func (s *Store) CreateMessage(ctx context.Context, m posthorn.Message) (err error) {
 	defer annotate(&err, "creating message %s", m.ID)
 	return s.write(ctx, func(ctx context.Context, tx *statements) error {
-		_, err := tx.exec(ctx, "INSERT INTO message ("+messageColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?)", messageFields(&m)...)
-		if isDuplicate(err) {
-			return posthorn.Errorf(posthorn.Conflict, "another message of the application has the event id %q", m.EventID)
-		}
-		if err != nil {
+		if err := insertMessage(ctx, tx, &m); err != nil {
 			return err
 		}
-		if err := insertPayload(ctx, tx, &m); err != nil {
-			return err
-		}
-		if err := labelsOf(m.Channels, m.Tags).store(ctx, tx, m.AppID, m.ID, m.EventType, nil); err != nil {
-			return err
-		}
-		_, err = tx.exec(ctx, "INSERT INTO undispatched (message_id) VALUES (?)", m.ID)
+		_, err := tx.exec(ctx, "INSERT INTO undispatched (message_id) VALUES (?)", m.ID)
 		return err
 	})
+}
+
+// CreateManualMessage implements [store.Messages].
+func (s *Store) CreateManualMessage(ctx context.Context, m posthorn.Message) (err error) {
+	defer annotate(&err, "creating message %s", m.ID)
+	return s.write(ctx, func(ctx context.Context, tx *statements) error { return insertMessage(ctx, tx, &m) })
+}
+
+func insertMessage(ctx context.Context, tx *statements, m *posthorn.Message) error {
+	_, err := tx.exec(ctx,
+		"INSERT INTO message ("+messageColumns+") VALUES ("+placeholders(messageColumns)+")", messageFields(m)...)
+	if isDuplicate(err) {
+		return posthorn.Errorf(posthorn.Conflict, "another message of the application has the event id %q", m.EventID)
+	}
+	if err != nil {
+		return err
+	}
+	if err := insertPayload(ctx, tx, m); err != nil {
+		return err
+	}
+	return labelsOf(m.Channels, m.Tags).store(ctx, tx, m.AppID, m.ID, m.EventType, nil)
 }
 
 // Message implements [store.Messages].
@@ -52,11 +64,14 @@ func (s *Store) Message(ctx context.Context, appID, ref string) (m posthorn.Mess
 	return read(s, func(q *statements) (posthorn.Message, error) {
 		m, err := byRef(posthorn.MessageID, ref, "event_id", func(column string) (posthorn.Message, error) {
 			return one(ctx, q, messageWithPayloadFields,
-				"SELECT "+of("m", messageColumns)+", p.payload FROM message m"+joinPayload+
+				"SELECT "+of("m", messageColumns)+", "+of("p", payloadColumns)+" FROM message m"+joinPayload+
 					" WHERE m.app_id = ? AND m."+column+" = ?", appID, ref)
 		})
+		if err != nil {
+			return m, notFound(err, "message %q", ref)
+		}
 		m.Expire(s.now())
-		return m, notFound(err, "message %q", ref)
+		return m, readVariants(ctx, q, &m)
 	})
 }
 
@@ -65,9 +80,12 @@ func (s *Store) MessageByID(ctx context.Context, id string) (m posthorn.Message,
 	defer annotate(&err, "reading message %s", id)
 	return read(s, func(q *statements) (posthorn.Message, error) {
 		m, err := one(ctx, q, messageWithPayloadFields,
-			"SELECT "+of("m", messageColumns)+", p.payload FROM message m"+joinPayload+" WHERE m.id = ?", id)
+			"SELECT "+of("m", messageColumns)+", "+of("p", payloadColumns)+" FROM message m"+joinPayload+" WHERE m.id = ?", id)
+		if err != nil {
+			return m, notFound(err, "message %q", id)
+		}
 		m.Expire(s.now())
-		return m, notFound(err, "message %q", id)
+		return m, readVariants(ctx, q, &m)
 	})
 }
 
@@ -97,7 +115,7 @@ func messagesByID(keys []key, withPayload bool) *query {
 	q := newQuery("SELECT " + of("m", messageColumns))
 	join := " FROM json_each(?) k CROSS JOIN message m ON m.id = k.value"
 	if withPayload {
-		q.add(", p.payload")
+		q.add(", " + of("p", payloadColumns))
 		join += joinPayload
 	}
 	q.add(join, ids(keys))

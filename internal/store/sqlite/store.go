@@ -13,15 +13,16 @@ import (
 
 // Store is a [store.Store] in a SQLite file.
 type Store struct {
-	gate    gate
-	writer  *writer
-	pool    *sql.DB // holds the writer's one connection
-	conn    *sql.Conn
-	readers *sql.DB
-	cached  statements // on readers
-	now     func() time.Time
-	notify  []func(appID string)
-	close   func() error
+	gate       gate
+	writer     *writer
+	pool       *sql.DB // holds the writer's one connection
+	conn       *sql.Conn
+	readers    *sql.DB
+	cached     statements // on readers
+	now        func() time.Time
+	notify     []func(appID string)
+	eventTypes eventTypeListeners
+	close      func() error
 }
 
 var _ store.Store = (*Store)(nil)

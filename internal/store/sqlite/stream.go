@@ -57,8 +57,8 @@ const streamReach = "SELECT count(*), coalesce(max(seq), 0) FROM" +
 func streamReachFields(r *passage) []any { return []any{&r.count, &r.last} }
 
 func streamed(appID string, begin, end int64, from store.Position, f store.StreamFilter, limit int) *query {
-	q := newQuery("SELECT " + of("m", messageColumns) + ", p.payload FROM message m" + joinPayload)
-	q.where("m.app_id = ? AND m.seq > ? AND m.seq <= ?", appID, begin, end)
+	q := newQuery("SELECT " + of("m", messageColumns) + ", " + of("p", payloadColumns) + " FROM message m" + joinPayload)
+	q.where("m.app_id = ? AND m.seq > ? AND m.seq <= ? AND m.only_endpoint IS NULL", appID, begin, end)
 	if !from.After.IsZero() {
 		q.where("m.created_at > ?", moment{&from.After})
 	}

@@ -25,7 +25,9 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"applications", applicationTests()},
 		{"endpoints", endpointTests()},
 		{"event types", eventTypeTests()},
+		{"catalogue", catalogueTests()},
 		{"messages", messageTests()},
+		{"variants", variantTests()},
 		{"records", recordTests()},
 		{"deliveries", deliveryTests()},
 		{"attempts", attemptTests()},
@@ -79,6 +81,7 @@ func endpoint(appID, uid string) posthorn.Endpoint {
 		ID: posthorn.EndpointID.New(), AppID: appID, UID: uid, URL: "https://hooks.example.com/in?x=1", Description: "the main one",
 		EventTypes: []string{"invoice.paid", "invoice.sent"}, Channels: []string{"eu"}, ThrottleRate: 3,
 		Metadata: map[string]string{"team": "billing"}, Headers: map[string]string{"Authorization": "Bearer s3cret"},
+		PayloadVersion: "2", PayloadVersions: map[string]string{"invoice.paid": "1"},
 		Secrets: []posthorn.Secret{
 			{Key: signing.NewSymmetricKey()},
 			{Key: signing.NewAsymmetricKey(), ExpiresAt: noon().Add(time.Hour)},

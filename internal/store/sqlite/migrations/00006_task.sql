@@ -31,6 +31,7 @@ ALTER TABLE attempt ADD COLUMN sent TEXT;
 CREATE TABLE message_payload_with_expiry (
     message_seq INTEGER PRIMARY KEY,
     expires_at  INTEGER NOT NULL,
+    warnings    TEXT,               -- they quote the keys of the payload, so they go with it
     payload     BLOB    NOT NULL
 );
 INSERT INTO message_payload_with_expiry (message_seq, expires_at, payload)
@@ -41,3 +42,11 @@ ALTER TABLE message_payload_with_expiry RENAME TO message_payload;
 
 -- Serves ExpirePayloads. Most payloads are kept equally long, so that new entries come last: the cheapest place for them.
 CREATE INDEX message_payload_by_expiry ON message_payload (expires_at);
+
+-- Whoever removes a payload removes it in all versions.
+-- +goose StatementBegin
+CREATE TRIGGER message_variant_goes_with_payload AFTER DELETE ON message_payload
+BEGIN
+    DELETE FROM message_variant WHERE message_seq = OLD.message_seq;
+END;
+-- +goose StatementEnd
