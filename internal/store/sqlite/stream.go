@@ -25,7 +25,15 @@ func (s *Store) Stream(
 		if err != nil || reach.count == 0 {
 			return store.Stretch{Next: from, Done: true}, err
 		}
-		messages, more, err := someStreamed(ctx, q, streamed(appID, begin, reach.last, from, f, limit+1), limit)
+		size := 0
+		enough := func(read []posthorn.Message) bool {
+			if len(read) > 0 {
+				size += len(read[len(read)-1].Payload)
+			}
+			return len(read) == limit || size >= store.StreamBytes
+		}
+		wanted := streamed(appID, begin, reach.last, from, f, limit+1)
+		messages, more, err := upTo(ctx, q, messageWithPayloadFields, enough, wanted.text.String(), wanted.args...)
 		if err != nil {
 			return store.Stretch{}, err
 		}
@@ -66,32 +74,6 @@ func streamed(appID string, begin, end int64, from store.Position, f store.Strea
 	}
 	q.add(" ORDER BY m.seq LIMIT ?", limit)
 	return q
-}
-
-// someStreamed reads messages up to the limit, or until their payloads are enough, and reports whether there are more.
-func someStreamed(ctx context.Context, q *statements, wanted *query, limit int) (messages []posthorn.Message, more bool, err error) {
-	stmt, err := q.prepare(ctx, wanted.text.String())
-	if err != nil {
-		return nil, false, err
-	}
-	rows, err := stmt.QueryContext(ctx, wanted.args...)
-	if err != nil {
-		return nil, false, err
-	}
-	defer rows.Close()
-	size := 0
-	for rows.Next() {
-		if len(messages) == limit || size >= store.StreamBytes {
-			return messages, true, nil
-		}
-		var m posthorn.Message
-		if err := rows.Scan(messageWithPayloadFields(&m)...); err != nil {
-			return nil, false, err
-		}
-		messages = append(messages, m)
-		size += len(m.Payload)
-	}
-	return messages, false, rows.Err()
 }
 
 // place returns the number of the row behind which a position lies.
