@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -54,6 +55,9 @@ type endpointStatsOut struct {
 	Sending  int `json:"sending" doc:"Messages of the range that wait for another attempt, or for the endpoint to take messages again."`
 	Canceled int `json:"canceled" doc:"Messages of the range that were given up without another attempt."`
 }
+
+// older leaves out what came later.
+func (e endpointStatsOut) older() any { return reshape(e, "canceled") }
 
 func (s *Server) getEndpointStats(ctx context.Context, in *endpointStatsIn) (*answer[endpointStatsOut], error) {
 	found, err := s.endpoint(ctx, in.EndpointPath)
@@ -176,6 +180,17 @@ type statsSeriesData struct {
 	SuccessCount  []int `json:"successCount" nullable:"false" doc:"Attempts that were answered with 2xx."`
 	FailureCount  []int `json:"failureCount" nullable:"false" doc:"Attempts that were not."`
 	CanceledCount []int `json:"canceledCount" nullable:"false" doc:"Deliveries of the period's messages that were given up without another attempt."`
+}
+
+// older leaves out what came later.
+func (s statsSeriesOut) older() any {
+	out := reshape(s)
+	data, err := json.Marshal(reshape(s.Data, "canceledCount"))
+	if err != nil {
+		panic(fmt.Errorf("encoding statistics: %w", err))
+	}
+	out["data"] = data
+	return out
 }
 
 func (s *Server) getStatsSeries(ctx context.Context, in *statsSeriesIn) (*answer[statsSeriesOut], error) {

@@ -14,6 +14,12 @@ import (
 // maxCursor is longer than any iterator of a stream that this server makes.
 const maxCursor = 200
 
+// The milliseconds of the years that a timestamp can have, 1 to 9999, in any time zone.
+const (
+	firstMilli = -62135596800000 - 24*60*60*1000
+	lastMilli  = 253402300799999 + 24*60*60*1000
+)
+
 // cursor is what the iterator of a stream says. Callers can't rely on what it looks like.
 type cursor struct {
 	Message string `json:"m,omitempty"` // the message behind which it lies
@@ -65,7 +71,8 @@ func parseCursor(iterator string) (cursor, error) {
 	if err := decoder.Decode(&c); err != nil || c.String() != iterator {
 		return cursor{}, refused
 	}
-	if c.Message != "" && !posthorn.MessageID.Valid(c.Message) || c.Epoch < 0 {
+	if c.Message != "" && !posthorn.MessageID.Valid(c.Message) || c.Epoch < 0 ||
+		c.After < firstMilli || c.After > lastMilli || time.UnixMilli(c.After).IsZero() {
 		return cursor{}, refused
 	}
 	return c, nil

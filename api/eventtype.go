@@ -19,14 +19,14 @@ type EventTypePath struct {
 // EventTypeUpdate is all of an event type that a PUT replaces. It is exported for huma, which finds embedded fields
 // only then.
 type EventTypeUpdate struct {
-	Description  string             `json:"description" doc:"For people."`
-	Archived     bool               `json:"archived,omitempty" doc:"Hidden from the catalogue."`
-	Deprecated   bool               `json:"deprecated,omitempty" doc:"Still sent, but not for new integrations."`
-	Schemas      Optional[schemas]  `json:"schemas,omitzero" doc:"JSON Schemas (Draft 7 unless they say otherwise) of the payload, by version. Their examples are what send-example sends."`
-	GroupName    Optional[string]   `json:"groupName,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"What it is listed under, for people."`
-	FeatureFlags Optional[[]string] `json:"featureFlags,omitzero" maxItems:"50" doc:"Show it only to tokens with one of these flags."`
-	FeatureFlag  Optional[string]   `json:"featureFlag,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" deprecated:"true" doc:"The older form of featureFlags."`
-	Validation   Optional[string]   `json:"payloadValidation,omitzero" enum:"off,warn,reject" doc:"What becomes of messages whose payload violates the schema of its version: off doesn't look, warn accepts them with warnings, reject refuses them. Not known to Svix's clients, so a PUT without it leaves it as it is. Default: off."`
+	Description  string                   `json:"description" doc:"For people."`
+	Archived     bool                     `json:"archived,omitempty" doc:"Hidden from the catalogue."`
+	Deprecated   bool                     `json:"deprecated,omitempty" doc:"Still sent, but not for new integrations."`
+	Schemas      Optional[schemas]        `json:"schemas,omitzero" doc:"JSON Schemas (Draft 7 unless they say otherwise) of the payload, by version. Their examples are what send-example sends."`
+	GroupName    Optional[string]         `json:"groupName,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"What it is listed under, for people."`
+	FeatureFlags Optional[[]string]       `json:"featureFlags,omitzero" maxItems:"50" doc:"Show it only to tokens with one of these flags."`
+	FeatureFlag  Optional[string]         `json:"featureFlag,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" deprecated:"true" doc:"The older form of featureFlags."`
+	Validation   Optional[validationMode] `json:"payloadValidation,omitzero" doc:"What becomes of messages whose payload violates the schema of its version: off doesn't look, warn accepts them with warnings, reject refuses them. Not known to Svix's clients, so a PUT without it leaves it as it is. Default: off."`
 }
 
 func (in *EventTypeUpdate) check() error {
@@ -49,34 +49,34 @@ type eventTypeIn struct {
 }
 
 type eventTypePatch struct {
-	Description  Optional[string]   `json:"description,omitzero" doc:"For people."`
-	Archived     Optional[bool]     `json:"archived,omitzero" doc:"Hidden from the catalogue."`
-	Deprecated   Optional[bool]     `json:"deprecated,omitzero" doc:"Still sent, but not for new integrations."`
-	Schemas      Optional[schemas]  `json:"schemas,omitzero" doc:"Replaces what was there; null removes it."`
-	GroupName    Optional[string]   `json:"groupName,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"What it is listed under, for people; null removes it."`
-	FeatureFlags Optional[[]string] `json:"featureFlags,omitzero" maxItems:"50" doc:"Show it only to tokens with one of these flags; null shows it to all."`
-	FeatureFlag  Optional[string]   `json:"featureFlag,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" deprecated:"true" doc:"The older form of featureFlags; null shows it to all."`
-	Validation   Optional[string]   `json:"payloadValidation,omitzero" enum:"off,warn,reject" doc:"What becomes of messages whose payload violates the schema of its version; null is off."`
+	Description  Optional[string]         `json:"description,omitzero" doc:"For people."`
+	Archived     Optional[bool]           `json:"archived,omitzero" doc:"Hidden from the catalogue."`
+	Deprecated   Optional[bool]           `json:"deprecated,omitzero" doc:"Still sent, but not for new integrations."`
+	Schemas      Optional[schemas]        `json:"schemas,omitzero" doc:"Replaces what was there; null removes it."`
+	GroupName    Optional[string]         `json:"groupName,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"What it is listed under, for people; null removes it."`
+	FeatureFlags Optional[[]string]       `json:"featureFlags,omitzero" maxItems:"50" doc:"Show it only to tokens with one of these flags; null shows it to all."`
+	FeatureFlag  Optional[string]         `json:"featureFlag,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" deprecated:"true" doc:"The older form of featureFlags; null shows it to all."`
+	Validation   Optional[validationMode] `json:"payloadValidation,omitzero" doc:"What becomes of messages whose payload violates the schema of its version; null is off."`
 }
 
 type eventTypeOut struct {
-	Name         string    `json:"name"`
-	Description  string    `json:"description"`
-	GroupName    *string   `json:"groupName,omitempty"`
-	Archived     bool      `json:"archived"`
-	Deprecated   bool      `json:"deprecated"`
-	Schemas      schemas   `json:"schemas,omitempty"`
-	FeatureFlags []string  `json:"featureFlags,omitempty"`
-	FeatureFlag  *string   `json:"featureFlag,omitempty" deprecated:"true" doc:"The first of featureFlags."`
-	Validation   string    `json:"payloadValidation" enum:"off,warn,reject" doc:"What becomes of messages whose payload violates the schema of its version."`
-	CreatedAt    time.Time `json:"createdAt"`
-	UpdatedAt    time.Time `json:"updatedAt"`
+	Name         string         `json:"name"`
+	Description  string         `json:"description"`
+	GroupName    *string        `json:"groupName,omitempty"`
+	Archived     bool           `json:"archived"`
+	Deprecated   bool           `json:"deprecated"`
+	Schemas      schemas        `json:"schemas,omitempty"`
+	FeatureFlags []string       `json:"featureFlags,omitempty"`
+	FeatureFlag  *string        `json:"featureFlag,omitempty" deprecated:"true" doc:"The first of featureFlags."`
+	Validation   validationMode `json:"payloadValidation" doc:"What becomes of messages whose payload violates the schema of its version."`
+	CreatedAt    time.Time      `json:"createdAt"`
+	UpdatedAt    time.Time      `json:"updatedAt"`
 }
 
 func showEventType(et posthorn.EventType) eventTypeOut {
 	out := eventTypeOut{
 		Name: et.Name, Description: et.Description, GroupName: optional(et.GroupName), Archived: et.Archived, Deprecated: et.Deprecated,
-		Schemas: et.Schemas, FeatureFlags: et.FeatureFlags, Validation: cmp.Or(string(et.Validation), validationOff),
+		Schemas: et.Schemas, FeatureFlags: et.FeatureFlags, Validation: cmp.Or(validationMode(et.Validation), validationOff),
 		CreatedAt: timestamp(et.CreatedAt), UpdatedAt: timestamp(et.UpdatedAt),
 	}
 	if len(et.FeatureFlags) > 0 {

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/internal/catalogue"
 	"github.com/posthorn/posthorn/internal/store"
@@ -14,7 +16,7 @@ import (
 
 const (
 	// validationOff is how the wire calls posthorn.Unchecked.
-	validationOff = "off"
+	validationOff validationMode = "off"
 	// maxVersions is how many versions of a payload there can be: schemas of an event type, pins of an endpoint.
 	maxVersions = 100
 	maxVersion  = 64 // characters of a version
@@ -80,7 +82,15 @@ func flagList(flag Optional[string]) Optional[[]string] {
 	return list
 }
 
-func validationOf(wire Optional[string]) Optional[posthorn.Validation] {
+// validationMode is how the wire calls a posthorn.Validation.
+type validationMode string
+
+// Schema is that of the modes.
+func (validationMode) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Enum: []any{string(validationOff), string(posthorn.Warn), string(posthorn.Reject)}}
+}
+
+func validationOf(wire Optional[validationMode]) Optional[posthorn.Validation] {
 	mode := Optional[posthorn.Validation]{Set: wire.Set, Null: wire.Null}
 	if wire.Value != validationOff {
 		mode.Value = posthorn.Validation(wire.Value)

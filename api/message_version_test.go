@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -210,4 +211,31 @@ func TestTestAttempt(t *testing.T) {
 	r := b.do("POST", path+ep+"/msg/test-attempt", `{"eventType":"e","payload":{}}`)
 	require.Equal(t, http.StatusServiceUnavailable, r.status)
 	require.NotContains(t, r.body, "10.1.2.3")
+}
+
+func TestWhatIsOursIsInTheDocument(t *testing.T) {
+	t.Parallel()
+	var document struct {
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]struct {
+					Description string
+					Enum        []any
+				}
+			}
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(setup(t).as("", "GET", "/openapi.json", "").body), &document))
+	schemas := document.Components.Schemas
+	require.Equal(t, []any{"off", "warn", "reject", nil}, schemas["EventTypeIn"].Properties["payloadValidation"].Enum)
+	require.Equal(t, []any{"off", "warn", "reject"}, schemas["EventTypeOut"].Properties["payloadValidation"].Enum)
+	for schema, fields := range map[string][]string{
+		"MessageIn": {"payloadVersion", "payloads"}, "MessageOut": {"payloadVersion", "payloads", "warnings"},
+		"EndpointIn": {"payloadVersion", "payloadVersions"}, "EndpointUpdate": {"payloadVersion", "payloadVersions"},
+		"EndpointPatch": {"payloadVersion", "payloadVersions"}, "EndpointOut": {"payloadVersion", "payloadVersions"},
+	} {
+		for _, field := range fields {
+			require.NotEmpty(t, schemas[schema].Properties[field].Description, "%s of %s", field, schema)
+		}
+	}
 }

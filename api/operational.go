@@ -85,14 +85,48 @@ func (s *Server) prepareOperational(ctx context.Context, org string) error {
 }
 
 // onOperational makes an operation on operational-webhook endpoints out of one on endpoints.
-func onOperational[I, E, O any](s *Server, endpoints func(context.Context, E) (*O, error), in func(*I) E) func(context.Context, *I) (*O, error) {
-	return func(ctx context.Context, input *I) (*O, error) {
+func onOperational[I, E, O, P any](
+	s *Server, endpoints func(context.Context, E) (*O, error), in func(*I) E, out func(*O) *P,
+) func(context.Context, *I) (*P, error) {
+	return func(ctx context.Context, input *I) (*P, error) {
 		ctx, err := s.operational(ctx)
 		if err != nil {
 			return nil, err
 		}
-		return endpoints(ctx, in(input))
+		found, err := endpoints(ctx, in(input))
+		if err != nil {
+			return nil, err
+		}
+		return out(found), nil
 	}
+}
+
+// unchanged is for answers that are the same for both.
+func unchanged[O any](out *O) *O { return out }
+
+// operationalOut shows an operational-webhook endpoint as an endpoint.
+type operationalOut struct{ EndpointOut }
+
+// older has no version, unlike that of an endpoint.
+func (e operationalOut) older() any { return reshape(e.EndpointOut) }
+
+func showOperational(found *answer[EndpointOut]) *answer[operationalOut] {
+	return &answer[operationalOut]{Body: operationalOut{found.Body}}
+}
+
+func showOperationalPut(put *answerWith[EndpointOut]) *answerWith[operationalOut] {
+	return &answerWith[operationalOut]{Status: put.Status, Body: operationalOut{put.Body}}
+}
+
+func showOperationalList(found *answer[listResponse[EndpointOut]]) *answer[listResponse[operationalOut]] {
+	list := found.Body
+	body := listResponse[operationalOut]{
+		Data: make([]operationalOut, len(list.Data)), Iterator: list.Iterator, PrevIterator: list.PrevIterator, Done: list.Done,
+	}
+	for i, e := range list.Data {
+		body.Data[i] = operationalOut{e}
+	}
+	return &answer[listResponse[operationalOut]]{Body: body}
 }
 
 type listOperationalIn struct {
@@ -106,13 +140,17 @@ func (in *listOperationalIn) endpoints() *listEndpointsIn {
 
 type createOperationalIn struct{ Body operationalIn }
 
-func (s *Server) createOperational(ctx context.Context, in *createOperationalIn) (*answer[EndpointOut], error) {
+func (s *Server) createOperational(ctx context.Context, in *createOperationalIn) (*answer[operationalOut], error) {
 	ctx, err := s.operational(ctx)
 	if err != nil {
 		return nil, err
 	}
 	body := endpointIn{EndpointUpdate: in.Body.OperationalUpdate.endpoint(), Secret: in.Body.Secret}
-	return s.addEndpoint(ctx, posthorn.OperationalUID, &body, in.Body.Headers)
+	made, err := s.addEndpoint(ctx, posthorn.OperationalUID, &body, in.Body.Headers)
+	if err != nil {
+		return nil, err
+	}
+	return showOperational(made), nil
 }
 
 type updateOperationalIn struct {

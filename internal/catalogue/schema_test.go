@@ -3,6 +3,7 @@ package catalogue_test
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -90,6 +91,22 @@ func TestViolationsAreClear(t *testing.T) {
 		}
 		require.Len(t, schema.Check([]byte(payload+"}")), 20)
 	})
+}
+
+func TestViolationsAreShort(t *testing.T) {
+	t.Parallel()
+	schema, err := catalogue.Compile([]byte(`{"properties":{"a":{"$ref":"#"}},"additionalProperties":false}`))
+	require.NoError(t, err)
+	const depth = 300
+	payload := strings.Repeat(`{"a":`, depth) + `{"` + strings.Repeat("é", 500_000) + `":1}` + strings.Repeat("}", depth)
+	found := schema.Check([]byte(payload))
+	require.Len(t, found, 1)
+	require.Less(t, len(found[0].String()), 2000)
+
+	found = schema.Check([]byte(`{"` + strings.Repeat("é", 500_000) + `":1}`))
+	require.Len(t, found, 1)
+	require.Less(t, len(found[0].String()), 2000)
+	require.True(t, utf8.ValidString(found[0].String()))
 }
 
 func TestExample(t *testing.T) {

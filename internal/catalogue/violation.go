@@ -27,17 +27,42 @@ func (v Violation) String() string {
 	return strings.Join(v.Path, ".") + ": " + v.Message
 }
 
-// maxViolations is how many violations are told; whoever mends those finds out about the rest.
-const maxViolations = 20
-
-// maxChoices is how many of the values that a schema allows are told.
-const maxChoices = 10
+// Limits on what is told. Whoever mends that finds out about the rest.
+const (
+	maxViolations = 20
+	maxChoices    = 10 // of the values that a schema allows
+	maxPath       = 50 // keys
+	maxKey        = 200
+	maxText       = 1000
+)
 
 func violationsOf(err *jsonschema.ValidationError) []Violation {
 	found := flatten(err, nil)
 	slices.SortStableFunc(found, func(a, b Violation) int { return slices.Compare(a.Path, b.Path) })
 	found = slices.CompactFunc(found, func(a, b Violation) bool { return a.String() == b.String() })
-	return found[:min(len(found), maxViolations)]
+	found = found[:min(len(found), maxViolations)]
+	for i := range found {
+		found[i].shorten()
+	}
+	return found
+}
+
+// shorten keeps a violation small, whatever keys a payload has.
+func (v *Violation) shorten() {
+	if len(v.Path) > maxPath {
+		v.Path = append(slices.Clone(v.Path[:maxPath]), "…")
+	}
+	for i, key := range v.Path {
+		v.Path[i] = cut(key, maxKey)
+	}
+	v.Message = cut(v.Message, maxText)
+}
+
+func cut(s string, size int) string {
+	if len(s) <= size {
+		return s
+	}
+	return strings.ToValidUTF8(s[:size], "") + "…"
 }
 
 // flatten appends the leaves of a tree of errors, each as what somebody who mends the payload has to know.

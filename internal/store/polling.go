@@ -70,6 +70,9 @@ type Stretch struct {
 // no more than that.
 const StreamReach = 10_000
 
+// StreamBytes is how many bytes of payload end a stretch, however many messages were asked for.
+const StreamBytes = 8 << 20
+
 // StreamSlack is how long the way of a message from its ID to its commit may take for Position.After to include it.
 const StreamSlack = 5 * time.Minute
 

@@ -87,22 +87,32 @@ func one[T any](ctx context.Context, s *statements, fields func(*T) []any, text 
 
 // all reads all rows.
 func all[T any](ctx context.Context, s *statements, fields func(*T) []any, text string, args ...any) ([]T, error) {
+	items, _, err := upTo(ctx, s, fields, func([]T) bool { return false }, text, args...)
+	return items, err
+}
+
+// upTo reads rows until they are enough, and reports whether there are more.
+func upTo[T any](
+	ctx context.Context, s *statements, fields func(*T) []any, enough func([]T) bool, text string, args ...any,
+) (items []T, more bool, err error) {
 	stmt, err := s.prepare(ctx, text)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	rows, err := stmt.QueryContext(ctx, args...)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer rows.Close()
-	var items []T
 	for rows.Next() {
+		if enough(items) {
+			return items, true, nil
+		}
 		var item T
 		if err := rows.Scan(fields(&item)...); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		items = append(items, item)
 	}
-	return items, rows.Err()
+	return items, false, rows.Err()
 }

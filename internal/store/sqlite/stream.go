@@ -25,8 +25,15 @@ func (s *Store) Stream(
 		if err != nil || reach.count == 0 {
 			return store.Stretch{Next: from, Done: true}, err
 		}
+		size := 0
+		enough := func(read []posthorn.Message) bool {
+			if len(read) > 0 {
+				size += len(read[len(read)-1].Payload)
+			}
+			return len(read) == limit || size >= store.StreamBytes
+		}
 		wanted := streamed(appID, begin, reach.last, from, f, limit+1)
-		messages, err := all(ctx, q, messageWithPayloadFields, wanted.text.String(), wanted.args...)
+		messages, more, err := upTo(ctx, q, messageWithPayloadFields, enough, wanted.text.String(), wanted.args...)
 		if err != nil {
 			return store.Stretch{}, err
 		}
@@ -34,9 +41,9 @@ func (s *Store) Stream(
 			messages[i].Expire(s.now())
 		}
 		next := from
-		if len(messages) > limit {
-			next.MessageID = messages[limit-1].ID
-			return store.Stretch{Messages: messages[:limit], Next: next}, nil
+		if more {
+			next.MessageID = messages[len(messages)-1].ID
+			return store.Stretch{Messages: messages, Next: next}, nil
 		}
 		if err := q.row(ctx, []any{&next.MessageID}, "SELECT id FROM message WHERE seq = ?", reach.last); err != nil {
 			return store.Stretch{}, err

@@ -165,6 +165,46 @@ func streamTests() []test {
 			require.Len(t, got, 1)
 			require.Nil(t, got[0].Payload)
 		}},
+		{"large payloads end a stretch early", func(t *testing.T, s store.Store) {
+			var ids []string
+			for range 4 {
+				m := message("app_1", "")
+				m.Payload = make([]byte, store.StreamBytes/2+1)
+				ids = append(ids, createMessage(t, s, m).ID)
+			}
+			part, err := s.Stream(t.Context(), "app_1", store.Position{}, store.StreamFilter{}, 100)
+			require.NoError(t, err)
+			require.Equal(t, ids[:2], idsOf(part.Messages))
+			require.False(t, part.Done)
+			part, err = s.Stream(t.Context(), "app_1", part.Next, store.StreamFilter{}, 100)
+			require.NoError(t, err)
+			require.Equal(t, ids[2:], idsOf(part.Messages))
+			require.True(t, part.Done)
+		}},
+		{"a filter that matches nothing ends a stretch after so many messages", func(t *testing.T, s store.Store) {
+			for _, err := range together(16, func(i int) error {
+				for range store.StreamReach / 16 {
+					if err := s.CreateMessage(t.Context(), message("app_1", "")); err != nil {
+						return err
+					}
+				}
+				return nil
+			}) {
+				require.NoError(t, err)
+			}
+			rare := message("app_1", "")
+			rare.EventType = "rare"
+			createMessage(t, s, rare)
+			f := store.StreamFilter{EventTypes: [][]string{{"rare"}}}
+			part, err := s.Stream(t.Context(), "app_1", store.Position{}, f, 10)
+			require.NoError(t, err)
+			require.Empty(t, part.Messages)
+			require.False(t, part.Done)
+			part, err = s.Stream(t.Context(), "app_1", part.Next, f, 10)
+			require.NoError(t, err)
+			require.Equal(t, []string{rare.ID}, idsOf(part.Messages))
+			require.True(t, part.Done)
+		}},
 		{"whoever reads while others write misses nothing and gets nothing twice", func(t *testing.T, s store.Store) {
 			const writers, each = 16, 40
 			var writing sync.WaitGroup
