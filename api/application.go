@@ -14,8 +14,8 @@ type AppPath struct {
 }
 
 type applicationIn struct {
-	Name         string            `json:"name" minLength:"1" doc:"What people call it."`
-	UID          string            `json:"uid,omitempty" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Your own id for it; may be used wherever its id is."`
+	Name         string            `json:"name" minLength:"1" doc:"What people call it." example:"Acme"`
+	UID          string            `json:"uid,omitempty" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Your own id for it; may be used wherever its id is." example:"acme"`
 	ThrottleRate int               `json:"throttleRate,omitempty" minimum:"1" maximum:"65535" doc:"Messages per second to all its endpoints. Default: no limit."`
 	RateLimit    int               `json:"rateLimit,omitempty" minimum:"1" maximum:"65535" deprecated:"true" doc:"The older name of throttleRate."`
 	Metadata     map[string]string `json:"metadata,omitempty" doc:"Yours to fill, up to 4096 bytes."`
@@ -43,7 +43,7 @@ func (in *applicationIn) create(org string, now time.Time) posthorn.Application 
 }
 
 type applicationPatch struct {
-	Name         Optional[string]            `json:"name,omitzero" minLength:"1" doc:"What people call it."`
+	Name         Optional[string]            `json:"name,omitzero" nullable:"false" minLength:"1" doc:"What people call it."`
 	UID          Optional[string]            `json:"uid,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Your own id for it; null removes it."`
 	ThrottleRate Optional[int]               `json:"throttleRate,omitzero" minimum:"1" maximum:"65535" doc:"Messages per second; null removes the limit."`
 	RateLimit    Optional[int]               `json:"rateLimit,omitzero" minimum:"1" maximum:"65535" deprecated:"true" doc:"The older name of throttleRate."`
@@ -53,8 +53,8 @@ type applicationPatch struct {
 type applicationOut struct {
 	ID           string            `json:"id"`
 	UID          *string           `json:"uid,omitempty"`
-	Name         string            `json:"name"`
-	ThrottleRate *int              `json:"throttleRate,omitempty"`
+	Name         string            `json:"name" doc:"What people call it."`
+	ThrottleRate *int              `json:"throttleRate,omitempty" doc:"Messages per second to all its endpoints. Absent: no limit."`
 	Metadata     map[string]string `json:"metadata"`
 	CreatedAt    time.Time         `json:"createdAt"`
 	UpdatedAt    time.Time         `json:"updatedAt"`

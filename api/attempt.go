@@ -52,23 +52,23 @@ func (s messageStatus) states() []posthorn.DeliveryState {
 
 type messageAttemptOut struct {
 	ID                 string              `json:"id"`
-	MsgID              string              `json:"msgId"`
-	EndpointID         string              `json:"endpointId"`
+	MsgID              string              `json:"msgId" doc:"The message's id."`
+	EndpointID         string              `json:"endpointId" doc:"The endpoint's id."`
 	URL                string              `json:"url" doc:"Where it went, without user name, password, query and fragment."`
 	Status             messageStatus       `json:"status" enum:"0,2" doc:"0 success, 2 failure."`
-	StatusText         string              `json:"statusText" enum:"success,fail"`
+	StatusText         string              `json:"statusText" enum:"success,fail" doc:"The status as a word."`
 	TriggerType        int                 `json:"triggerType" enum:"0,1" doc:"0 by the schedule, 1 by hand."`
 	ResponseStatusCode int                 `json:"responseStatusCode" doc:"0 if no response came."`
-	ResponseDurationMs int64               `json:"responseDurationMs"`
+	ResponseDurationMs int64               `json:"responseDurationMs" doc:"How long it took, in milliseconds."`
 	Response           string              `json:"response" doc:"The body's beginning, or why there was no response."`
 	ResponseEncoding   string              `json:"responseEncoding,omitempty" enum:"base64" doc:"Present if the response is not text."`
 	ResponseTruncated  bool                `json:"responseTruncated,omitempty" doc:"The body was longer than what is kept."`
-	ResponseHeaders    map[string][]string `json:"responseHeaders,omitempty"`
+	ResponseHeaders    map[string][]string `json:"responseHeaders,omitempty" doc:"The headers of the response."`
 	AttemptNumber      int                 `json:"attemptNumber" doc:"1 for the first attempt of the delivery."`
 	ErrorClass         string              `json:"errorClass,omitempty" doc:"Why it failed, for programs."`
 	Message            string              `json:"message,omitempty" doc:"What happened, for people."`
-	NextAttempt        *time.Time          `json:"nextAttempt,omitempty"`
-	Timestamp          time.Time           `json:"timestamp"`
+	NextAttempt        *time.Time          `json:"nextAttempt,omitempty" doc:"When the delivery is tried again. Absent: it isn't."`
+	Timestamp          time.Time           `json:"timestamp" doc:"When the request was made."`
 }
 
 func showAttempt(a posthorn.Attempt, withContent bool) messageAttemptOut {

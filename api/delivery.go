@@ -11,9 +11,9 @@ import (
 // DeliveryFields say where a delivery stands. They are exported for huma, which finds embedded fields only then.
 type DeliveryFields struct {
 	Status      messageStatus `json:"status" enum:"0,2,3" doc:"0 success, 2 failure, 3 sending."`
-	StatusText  string        `json:"statusText" enum:"success,fail,sending"`
-	NextAttempt *time.Time    `json:"nextAttempt,omitempty"`
-	State       string        `json:"state" enum:"pending,retrying,delivered,failed,held,cancelled"`
+	StatusText  string        `json:"statusText" enum:"success,fail,sending" doc:"The status as a word."`
+	NextAttempt *time.Time    `json:"nextAttempt,omitempty" doc:"When it is tried again. Absent: it isn't."`
+	State       string        `json:"state" enum:"pending,retrying,delivered,failed,held,cancelled" doc:"Where the delivery stands, in more detail."`
 	Attempts    int           `json:"attempts" doc:"How many were made."`
 	Reason      string        `json:"reason,omitempty" doc:"Why it failed, waits or was cancelled, if the last attempt doesn't say it."`
 }

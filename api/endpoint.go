@@ -18,7 +18,7 @@ type EndpointPath struct {
 
 // EndpointUpdate is all of an endpoint that a PUT replaces. It is exported for huma, which finds embedded fields only then.
 type EndpointUpdate struct {
-	URL          string            `json:"url" minLength:"1" maxLength:"65536" doc:"Where messages go; http or https."`
+	URL          string            `json:"url" minLength:"1" maxLength:"65536" doc:"Where messages go; http or https." example:"https://example.com/webhooks"`
 	Description  string            `json:"description,omitempty" doc:"For people."`
 	UID          string            `json:"uid,omitempty" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Your own id for it; may be used wherever its id is."`
 	EventTypes   []string          `json:"eventTypes,omitempty" minItems:"1" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"The event types it subscribes to. Default: all."`
@@ -50,13 +50,13 @@ type endpointIn struct {
 }
 
 type endpointPatch struct {
-	URL          Optional[string]            `json:"url,omitzero" minLength:"1" maxLength:"65536" doc:"Where messages go; http or https."`
-	Description  Optional[string]            `json:"description,omitzero" doc:"For people."`
+	URL          Optional[string]            `json:"url,omitzero" nullable:"false" minLength:"1" maxLength:"65536" doc:"Where messages go; http or https."`
+	Description  Optional[string]            `json:"description,omitzero" nullable:"false" doc:"For people."`
 	UID          Optional[string]            `json:"uid,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Your own id for it; null removes it."`
 	EventTypes   Optional[[]string]          `json:"eventTypes,omitzero" doc:"The event types it subscribes to; null subscribes to all."`
 	FilterTypes  Optional[[]string]          `json:"filterTypes,omitzero" deprecated:"true" doc:"The older name of eventTypes."`
 	Channels     Optional[[]string]          `json:"channels,omitzero" doc:"The channels it listens on; null listens on all."`
-	Disabled     Optional[bool]              `json:"disabled,omitzero" doc:"Whether it takes no messages."`
+	Disabled     Optional[bool]              `json:"disabled,omitzero" nullable:"false" doc:"Whether it takes no messages."`
 	ThrottleRate Optional[int]               `json:"throttleRate,omitzero" minimum:"1" maximum:"65535" doc:"Messages per second; null removes the limit."`
 	RateLimit    Optional[int]               `json:"rateLimit,omitzero" minimum:"1" maximum:"65535" deprecated:"true" doc:"The older name of throttleRate."`
 	Metadata     Optional[map[string]string] `json:"metadata,omitzero" doc:"Replaces what was there; null removes it."`
@@ -67,13 +67,13 @@ type endpointPatch struct {
 type EndpointOut struct {
 	ID             string            `json:"id"`
 	UID            *string           `json:"uid,omitempty"`
-	URL            string            `json:"url"`
-	Description    string            `json:"description"`
-	EventTypes     []string          `json:"eventTypes,omitempty"`
-	Channels       []string          `json:"channels,omitempty"`
-	Disabled       bool              `json:"disabled"`
+	URL            string            `json:"url" doc:"Where messages go."`
+	Description    string            `json:"description" doc:"For people."`
+	EventTypes     []string          `json:"eventTypes,omitempty" nullable:"false" doc:"The event types it subscribes to. Absent: all."`
+	Channels       []string          `json:"channels,omitempty" nullable:"false" doc:"The channels it listens on. Absent: all."`
+	Disabled       bool              `json:"disabled" doc:"Whether it takes no messages."`
 	DisabledReason string            `json:"disabledReason,omitempty" doc:"Why Posthorn disabled it by itself."`
-	ThrottleRate   *int              `json:"throttleRate,omitempty"`
+	ThrottleRate   *int              `json:"throttleRate,omitempty" doc:"Messages per second. Absent: no limit."`
 	Metadata       map[string]string `json:"metadata"`
 	CreatedAt      time.Time         `json:"createdAt"`
 	UpdatedAt      time.Time         `json:"updatedAt"`

@@ -233,27 +233,6 @@ func location(path string) []string {
 	return strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' })
 }
 
-// documentedFailures are the error answers that every operation shares.
-func documentedFailures(schemas huma.Registry) map[string]*huma.Response {
-	failures := map[string]*huma.Response{}
-	add := func(status string, description string, of huma.Schema) {
-		failures[status] = &huma.Response{Description: description, Content: map[string]*huma.MediaType{jsonType: {Schema: &of}}}
-	}
-	plain, validation := schemaOf[httpErrorOut](schemas), schemaOf[httpValidationError](schemas)
-	add("400", "Unreadable query, or a limit is reached", *plain)
-	add("401", "Missing or invalid token", *plain)
-	add("403", "The token may not do this", *plain)
-	add("404", "Not found", *plain)
-	add("408", "The body came too slowly", *plain)
-	add("409", "Conflict", *plain)
-	add("413", "Body too large", *plain)
-	add("422", "Invalid input", *validation)
-	add("429", "Too many requests; Retry-After says when to try again", *plain)
-	add("500", "Internal error", *plain)
-	add("503", "Temporarily unavailable; try again", *plain)
-	return failures
-}
-
 // forgetHumaErrors removes the schemas of huma's own errors, which never reach the wire, from the document.
 func forgetHumaErrors(document *huma.OpenAPI) {
 	delete(document.Components.Schemas.Map(), "ErrorModel")

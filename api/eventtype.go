@@ -19,7 +19,7 @@ type EventTypePath struct {
 // EventTypeUpdate is all of an event type that a PUT replaces. It is exported for huma, which finds embedded fields
 // only then.
 type EventTypeUpdate struct {
-	Description  string                   `json:"description" doc:"For people."`
+	Description  string                   `json:"description" doc:"For people." example:"An order was placed."`
 	Archived     bool                     `json:"archived,omitempty" doc:"Hidden from the catalogue."`
 	Deprecated   bool                     `json:"deprecated,omitempty" doc:"Still sent, but not for new integrations."`
 	Schemas      Optional[schemas]        `json:"schemas,omitzero" doc:"JSON Schemas (Draft 7 unless they say otherwise) of the payload, by version. Their examples are what send-example sends."`
@@ -44,14 +44,14 @@ func (in *EventTypeUpdate) replace(et *posthorn.EventType) {
 }
 
 type eventTypeIn struct {
-	Name string `json:"name" minLength:"1" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Such as order.created; can't be changed."`
+	Name string `json:"name" minLength:"1" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Such as order.created; can't be changed." example:"order.created"`
 	EventTypeUpdate
 }
 
 type eventTypePatch struct {
-	Description  Optional[string]         `json:"description,omitzero" doc:"For people."`
-	Archived     Optional[bool]           `json:"archived,omitzero" doc:"Hidden from the catalogue."`
-	Deprecated   Optional[bool]           `json:"deprecated,omitzero" doc:"Still sent, but not for new integrations."`
+	Description  Optional[string]         `json:"description,omitzero" nullable:"false" doc:"For people."`
+	Archived     Optional[bool]           `json:"archived,omitzero" nullable:"false" doc:"Hidden from the catalogue."`
+	Deprecated   Optional[bool]           `json:"deprecated,omitzero" nullable:"false" doc:"Still sent, but not for new integrations."`
 	Schemas      Optional[schemas]        `json:"schemas,omitzero" doc:"Replaces what was there; null removes it."`
 	GroupName    Optional[string]         `json:"groupName,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"What it is listed under, for people; null removes it."`
 	FeatureFlags Optional[[]string]       `json:"featureFlags,omitzero" maxItems:"50" doc:"Show it only to tokens with one of these flags; null shows it to all."`
@@ -60,13 +60,13 @@ type eventTypePatch struct {
 }
 
 type eventTypeOut struct {
-	Name         string         `json:"name"`
-	Description  string         `json:"description"`
-	GroupName    *string        `json:"groupName,omitempty"`
-	Archived     bool           `json:"archived"`
-	Deprecated   bool           `json:"deprecated"`
-	Schemas      schemas        `json:"schemas,omitempty"`
-	FeatureFlags []string       `json:"featureFlags,omitempty"`
+	Name         string         `json:"name" doc:"Such as order.created."`
+	Description  string         `json:"description" doc:"For people."`
+	GroupName    *string        `json:"groupName,omitempty" doc:"What it is listed under, for people."`
+	Archived     bool           `json:"archived" doc:"Hidden from the catalogue."`
+	Deprecated   bool           `json:"deprecated" doc:"Still sent, but not for new integrations."`
+	Schemas      schemas        `json:"schemas,omitempty" doc:"JSON Schemas of the payload, by version."`
+	FeatureFlags []string       `json:"featureFlags,omitempty" nullable:"false" doc:"Shown only to tokens with one of these flags."`
 	FeatureFlag  *string        `json:"featureFlag,omitempty" deprecated:"true" doc:"The first of featureFlags."`
 	Validation   validationMode `json:"payloadValidation" doc:"What becomes of messages whose payload violates the schema of its version."`
 	CreatedAt    time.Time      `json:"createdAt"`

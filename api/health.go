@@ -13,12 +13,12 @@ const healthTimeout = 3 * time.Second
 
 // healthOut is the body of a failed health check.
 type healthOut struct {
-	Database componentHealth `json:"database"`
-	Temporal componentHealth `json:"temporal"`
+	Database componentHealth `json:"database" doc:"The database of messages and attempts."`
+	Temporal componentHealth `json:"temporal" doc:"What carries deliveries through."`
 }
 
 type componentHealth struct {
-	Status string `json:"status" enum:"ok,error"`
+	Status string `json:"status" enum:"ok,error" doc:"Whether it answers."`
 }
 
 // health answers 204 if the database and Temporal do, otherwise 503 and which does not. Why is for the log.

@@ -231,11 +231,18 @@ func (b *bundle) with(header http.Header, method, path, body string) reply {
 	request, err := http.NewRequestWithContext(b.t.Context(), method, b.url+basePath+path, content)
 	require.NoError(b.t, err)
 	request.Header = header
+	return b.send(request)
+}
+
+// send makes a request, and holds the answer to the OpenAPI document.
+func (b *bundle) send(request *http.Request) reply {
+	b.t.Helper()
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(b.t, err)
 	defer response.Body.Close()
 	read, err := io.ReadAll(response.Body)
 	require.NoError(b.t, err)
+	checkExchange(b.t, request, response, read)
 	return reply{status: response.StatusCode, header: response.Header, body: string(read)}
 }
 

@@ -20,12 +20,12 @@ type MessagePath struct {
 // then.
 type MessageFields struct {
 	ID        string    `json:"id"`
-	EventID   *string   `json:"eventId,omitempty"`
-	EventType string    `json:"eventType"`
-	Channels  []string  `json:"channels,omitempty"`
-	Tags      []string  `json:"tags,omitempty"`
+	EventID   *string   `json:"eventId,omitempty" doc:"Your own id for the event."`
+	EventType string    `json:"eventType" doc:"Such as order.created."`
+	Channels  []string  `json:"channels,omitempty" nullable:"false" doc:"Endpoints got it that listen on one of these, or on all. Absent: no channel."`
+	Tags      []string  `json:"tags,omitempty" nullable:"false" doc:"Words to find it by."`
 	Payload   payload   `json:"payload" doc:"As it was submitted; {} if it wasn't asked for, {\"expired\":true} if it is gone."`
-	Timestamp time.Time `json:"timestamp"`
+	Timestamp time.Time `json:"timestamp" doc:"When it was accepted."`
 	// PayloadVersion is ours.
 	PayloadVersion string `json:"payloadVersion,omitempty" doc:"The version of the payload, if the sender or the catalogue says."`
 }

@@ -27,7 +27,7 @@ const (
 // the whole payload in memory a second time and lose how it was written.
 type messageIn struct {
 	EventType              string                 `json:"eventType" minLength:"1" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Such as order.created."`
-	EventID                string                 `json:"eventId,omitempty" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Your own id for the event; a second message with it is refused."`
+	EventID                string                 `json:"eventId,omitempty" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]*$" doc:"Your own id for the event; a second message with it is refused. Empty is none."`
 	Payload                object                 `json:"payload" doc:"What receivers get, byte for byte as it stands here."`
 	Channels               []string               `json:"channels,omitempty" minItems:"1" maxItems:"5" maxLength:"128" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Only endpoints that listen on one of these, or on all channels, get it."`
 	Tags                   []string               `json:"tags,omitempty" maxItems:"5" maxLength:"128" pattern:"^[a-zA-Z0-9\\-_./\\\\#]+$" doc:"Words to find the message by; they don't decide who gets it."`

@@ -62,6 +62,18 @@ func (s *Server) logAccess(c *gin.Context) {
 		slog.Duration("took", s.now().Sub(start)))
 }
 
+// demandNames keeps a path with an empty segment, which Gin takes for a name, from being taken for one of the API.
+func demandNames(c *gin.Context) {
+	for _, p := range c.Params {
+		if p.Value == "" {
+			c.Abort()
+			writeFailure(c.Writer, errNoRoute)
+			return
+		}
+	}
+	c.Next()
+}
+
 // recoverPanic answers 500 for a handler that panicked. huma panics also when it can't write the answer, which is the
 // caller's doing if it has gone away.
 func (s *Server) recoverPanic(c *gin.Context) {

@@ -149,7 +149,7 @@ type route struct {
 type registration func(huma.API, huma.Operation)
 
 // operation describes the route in the terms of OpenAPI.
-func (r route) operation(schemas huma.Registry) huma.Operation {
+func (r route) operation() huma.Operation {
 	op := huma.Operation{
 		Method:        r.method,
 		Path:          basePath + r.path,
@@ -157,7 +157,7 @@ func (r route) operation(schemas huma.Registry) huma.Operation {
 		Summary:       r.summary,
 		DefaultStatus: r.success[0],
 		Metadata:      map[string]any{scopeKey: r.scope, needKey: r.needs()},
-		Responses:     documentedFailures(schemas),
+		Responses:     map[string]*huma.Response{},
 	}
 	for _, status := range r.success {
 		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status)}

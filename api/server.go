@@ -7,7 +7,6 @@ package api
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -129,23 +128,20 @@ func (s *Server) build(version string) (http.Handler, error) {
 	engine.NoRoute(func(c *gin.Context) { abort(c, errNoRoute) })
 	engine.NoMethod(func(c *gin.Context) { abort(c, errNoMethod) })
 
+	engine.Use(demandNames)
 	wire := humagin.New(engine, s.config(version))
 	wire.UseMiddleware(s.authenticate)
-	for _, r := range s.routes() {
-		r.register(wire, r.operation(wire.OpenAPI().Components.Schemas))
-	}
-	servePortal(engine)
-	forgetHumaErrors(wire.OpenAPI())
-
-	document, err := json.Marshal(wire.OpenAPI())
+	document, err := s.operations(wire)
 	if err != nil {
-		return nil, fmt.Errorf("rendering the OpenAPI document: %w", err)
+		return nil, err
 	}
 	serve, err := s.serveDocument(document)
 	if err != nil {
 		return nil, err
 	}
-	engine.GET(basePath+"/openapi.json", serve)
+	engine.GET(documentPath, serve)
+	servePortal(engine)
+	serveDocs(engine)
 	return withoutTrailingSlash(engine), nil
 }
 
@@ -153,21 +149,8 @@ func (s *Server) build(version string) (http.Handler, error) {
 // would add a field to every answer, and its own handler for the document is not safe for concurrent use.
 func (s *Server) config(version string) huma.Config {
 	c := huma.Config{
-		OpenAPI: &huma.OpenAPI{
-			OpenAPI: "3.1.0",
-			Info: &huma.Info{
-				Title:       "Posthorn",
-				Version:     version,
-				Description: "Durable webhook delivery. Speaks version 1 of the Svix API, so that every Svix client works with it.",
-			},
-			Components: &huma.Components{
-				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
-				SecuritySchemes: map[string]*huma.SecurityScheme{
-					bearerScheme: {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
-				},
-			},
-		},
-		Formats:       huma.DefaultFormats,
+		OpenAPI:       skeleton(version),
+		Formats:       formats(),
 		DefaultFormat: jsonType,
 		Transformers:  []huma.Transformer{s.translateFailure, speakToOldClients},
 	}

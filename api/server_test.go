@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -46,6 +45,7 @@ func TestAnswersOutsideOfTheRoutes(t *testing.T) {
 	b := setup(t)
 	b.run(t, strings.NewReplacer(), []scenario{
 		{name: "an unknown path is not found", method: "GET", path: "/nope", status: 404, contains: []string{`"code":"not_found"`, `"detail":`}},
+		{name: "nor is a path with an empty name", method: "GET", path: "/app//endpoint", status: 404, contains: []string{"There is no such path"}},
 		{name: "an unknown method is not allowed", method: "DELETE", path: "/app", status: 405, contains: []string{`"code":"method_not_allowed"`}},
 	})
 	t.Run("pages of any origin may call", func(t *testing.T) {
@@ -123,47 +123,4 @@ func TestEveryCodeHasAWireForm(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, string(encoded), "detail")
 	}
-}
-
-func TestOpenAPI(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	r := b.as("", "GET", "/openapi.json", "")
-	require.Equal(t, http.StatusOK, r.status)
-	require.Equal(t, jsonType, r.header.Get("Content-Type"))
-	var document struct {
-		OpenAPI string
-		Info    struct{ Version string }
-		Paths   map[string]map[string]struct {
-			OperationID string
-			Responses   map[string]any
-		}
-		Components struct {
-			Schemas map[string]struct{ Properties map[string]any }
-		}
-	}
-	require.NoError(t, json.Unmarshal([]byte(r.body), &document))
-	require.Equal(t, "3.1.0", document.OpenAPI)
-	require.Equal(t, "1.2.3", document.Info.Version)
-	for _, route := range (&Server{}).routes() {
-		op := document.Paths[basePath+route.path][strings.ToLower(route.method)]
-		require.Equal(t, route.id, op.OperationID)
-		for _, status := range route.success {
-			require.Contains(t, op.Responses, strconv.Itoa(status), route.id)
-		}
-	}
-	require.NotContains(t, r.body, "ErrorModel")
-	require.NotContains(t, r.body, "$schema")
-	require.NotContains(t, r.body, "problem+json")
-	for schema, properties := range map[string][]string{
-		"ApplicationIn": {"name", "uid", "metadata"}, "EndpointIn": {"url", "secret"}, "EndpointOut": {"url", "metadata"},
-		"MessageIn": {"payload", "eventType", "application"}, "MessageOut": {"payload", "timestamp"},
-		"MessageAttemptOut": {"response", "statusText"}, "EndpointMessageOut": {"payload", "status", "state"}, "MessageEndpointOut": {"url", "status"},
-		"HttpErrorOut": {"code", "detail"}, "HttpValidationError": {"detail"},
-	} {
-		for _, property := range properties {
-			require.Contains(t, document.Components.Schemas[schema].Properties, property, schema)
-		}
-	}
-	require.NotContains(t, document.Components.Schemas["EndpointOut"].Properties, "secret")
 }

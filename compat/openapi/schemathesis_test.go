@@ -1,0 +1,113 @@
+package openapi_test
+
+import (
+	"cmp"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Where schemathesis is, and how much of it is wanted, unless the environment says otherwise.
+var (
+	schemathesis = cmp.Or(os.Getenv("POSTHORN_SCHEMATHESIS"), "../../bin/python/bin/schemathesis")
+	examples     = cmp.Or(os.Getenv("POSTHORN_SCHEMATHESIS_EXAMPLES"), "50") // per operation and phase
+	seed         = cmp.Or(os.Getenv("POSTHORN_SCHEMATHESIS_SEED"), "1")
+)
+
+// fewestRequests is less than any run makes that is worth its name.
+const fewestRequests = 2000
+
+// The document describes the server: thousands of requests that are made from it, valid ones and broken ones, are
+// answered as it says, with what it says, and never with an internal error.
+func TestTheServerKeepsToItsDocument(t *testing.T) {
+	program, err := filepath.Abs(schemathesis)
+	require.NoError(t, err)
+	if _, err := os.Stat(program); err != nil {
+		absent(t, "schemathesis is not installed: run `make clients`")
+	}
+	t.Run("with the token of the organisation", func(t *testing.T) {
+		s := newServer(t)
+		receiver := newReceiver(t)
+		made := s.fill(receiver.URL)
+		runSchemathesis(t, program, s, receiver.URL, s.token, made)
+		s.end()
+	})
+	t.Run("with the token of an application", func(t *testing.T) {
+		s := newServer(t)
+		receiver := newReceiver(t)
+		made := s.fill(receiver.URL)
+		id := made["app_id"][1]
+		runSchemathesis(t, program, s, receiver.URL, s.applicationToken(id), made)
+		s.end()
+	})
+}
+
+var requests = regexp.MustCompile(`(\d+) generated`)
+
+func runSchemathesis(t *testing.T, program string, s *server, receiver, token string, made things) {
+	t.Helper()
+	dir := t.TempDir()
+	settings, err := os.ReadFile("schemathesis.toml")
+	require.NoError(t, err)
+	files := map[string]string{"schemathesis.toml": string(settings), "openapi.json": narrowed(t, s.document, receiver)}
+	for parameter, names := range made {
+		files[parameter+".txt"] = `"` + strings.Join(names, "\"\n\"") + `"`
+	}
+	for name, content := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
+	}
+	command := exec.CommandContext(t.Context(), program, "--config-file", "schemathesis.toml", "run", "openapi.json", "--url", s.url,
+		"--header", "Authorization: Bearer "+token, "--seed", seed, "--generation-database", "none", "--max-examples", examples,
+		"--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off", "--no-color")
+	command.Dir = dir
+	command.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "COLUMNS=150")
+	output, err := command.CombinedOutput()
+	require.NoError(t, err, "schemathesis has found:\n%s\n\nThe server said:\n%s", output, s.Stderr)
+
+	count := requests.FindSubmatch(output)
+	require.NotNil(t, count, "%s", output)
+	t.Logf("%s requests", count[1])
+	n, err := strconv.Atoi(string(count[1]))
+	require.NoError(t, err)
+	require.Greater(t, n, fewestRequests, "%s", output)
+}
+
+// narrowed is the document with two changes. All endpoints are at the receiver: requests would otherwise make the server
+// look for hosts that somebody owns. And no request has an Idempotency-Key: with the few that schemathesis would think of,
+// most were repetitions of others.
+func narrowed(t *testing.T, document []byte, receiver string) string {
+	t.Helper()
+	var whole map[string]any
+	require.NoError(t, json.Unmarshal(document, &whole))
+	schemas := whole["components"].(map[string]any)["schemas"].(map[string]any)
+	found := false
+	for name, schema := range schemas {
+		properties, _ := schema.(map[string]any)["properties"].(map[string]any)
+		if _, ok := properties["url"]; ok && !strings.HasSuffix(name, "Out") {
+			properties["url"] = map[string]any{"type": "string", "enum": []any{receiver + "/take", receiver + "/refuse"}}
+			found = true
+		}
+	}
+	require.True(t, found, "no schema has a url")
+	for _, item := range whole["paths"].(map[string]any) {
+		for _, operation := range item.(map[string]any) {
+			operation := operation.(map[string]any)
+			if parameters, ok := operation["parameters"].([]any); ok {
+				operation["parameters"] = slices.DeleteFunc(parameters, func(parameter any) bool {
+					return parameter.(map[string]any)["$ref"] == "#/components/parameters/Idempotency-Key"
+				})
+			}
+		}
+	}
+	changed, err := json.Marshal(whole)
+	require.NoError(t, err)
+	return string(changed)
+}

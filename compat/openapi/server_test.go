@@ -1,0 +1,150 @@
+package openapi_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/api/apitest"
+	"github.com/posthorn/posthorn/internal/binarytest"
+)
+
+// server is a `posthorn dev` on a data folder of its own.
+type server struct {
+	*binarytest.Process
+	t        *testing.T
+	url      string
+	token    string // the organisation's
+	dir      string
+	document []byte
+	client   *http.Client // checks every answer against the document
+}
+
+var (
+	urlRow   = regexp.MustCompile(`(?m)^  API +(\S+)$`)
+	tokenRow = regexp.MustCompile(`(?m)^  Token +(\S+)$`)
+)
+
+// newServer starts one whose deliveries fail for good after three attempts within a second.
+func newServer(t *testing.T) *server {
+	t.Helper()
+	s := &server{t: t, dir: t.TempDir() + "/data", client: &http.Client{Timeout: 30 * time.Second}}
+	s.Process = binarytest.Start(t, binary, "dev", "--listen", "127.0.0.1:0", "--temporal-listen", "127.0.0.1:0",
+		"--temporal-ui-listen", "off", "--data-dir", s.dir, "--retry-schedule", "200ms,200ms", "--durability", "normal", "--log-level", "warn")
+	banner := s.Await(t, s.Stdout, "Send an event:")
+	s.url, s.token = urlRow.FindStringSubmatch(banner)[1], tokenRow.FindStringSubmatch(banner)[1]
+	s.document = []byte(s.do(http.MethodGet, "/openapi.json", "", nil))
+	require.NoError(t, apitest.Validate(s.document))
+	checker, err := apitest.New(s.document)
+	require.NoError(t, err)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	s.client.Transport = &apitest.Transport{Checker: checker, Base: transport, Report: func(err error) { t.Error(err) }}
+	return s
+}
+
+// end stops the server, which must have met with no error of its own.
+func (s *server) end() {
+	s.t.Helper()
+	require.Zero(s.t, s.Stop(s.t), "%s", s.Stderr)
+	for _, line := range s.Stderr.Lines() {
+		require.NotContains(s.t, line, "ERROR")
+		require.NotContains(s.t, line, "panic")
+	}
+}
+
+// do makes a request that has to succeed, and returns the answer, also in out unless that is nil.
+func (s *server) do(method, path, body string, out any) string {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+"/api/v1"+path, strings.NewReader(body))
+	require.NoError(s.t, err)
+	req.Header.Set("Authorization", "Bearer "+s.token)
+	res, err := s.client.Do(req)
+	require.NoError(s.t, err)
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	require.NoError(s.t, err)
+	require.Equal(s.t, 2, res.StatusCode/100, "%s %s: %d %s", method, path, res.StatusCode, answer)
+	if out != nil {
+		require.NoError(s.t, json.Unmarshal(answer, out))
+	}
+	return string(answer)
+}
+
+// applicationToken returns a token that is limited to an application, given by its id.
+func (s *server) applicationToken(id string) string {
+	s.t.Helper()
+	made := binarytest.Start(s.t, binary, "token", "--app", id, "--data-dir", s.dir)
+	require.Zero(s.t, made.Wait(s.t), "%s", made.Stderr)
+	return strings.TrimSpace(made.Stdout.String())
+}
+
+// newReceiver starts a customer's server. It refuses what is sent to /refuse and takes the rest.
+func newReceiver(t *testing.T) *httptest.Server {
+	t.Helper()
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("X-Receiver", "one")
+		if r.URL.Path == "/refuse" {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		_, _ = io.WriteString(w, "thank you")
+	}))
+	t.Cleanup(func() {
+		receiver.CloseClientConnections()
+		receiver.Close()
+	})
+	return receiver
+}
+
+// things are what there is on a server, by the name of the path parameter that takes it: ids and names of ours.
+type things map[string][]string
+
+// fill makes some of everything, with deliveries that have ended in success and in failure.
+func (s *server) fill(receiver string) things {
+	s.t.Helper()
+	made := things{}
+	note := func(parameter string, names ...string) { made[parameter] = append(made[parameter], names...) }
+	for _, name := range []string{"order.created", "order.paid", "order.sent"} {
+		s.do(http.MethodPost, "/event-type", fmt.Sprintf(`{"name":%q,"description":"d","schemas":{"1":{"type":"object","examples":[{"id":"1"}]}}}`, name), nil)
+		note("event_type_name", name)
+	}
+	for _, app := range []string{"acme", "globex", "initech"} {
+		var owner, endpoint, message struct{ ID string }
+		s.do(http.MethodPost, "/app", fmt.Sprintf(`{"name":%q,"uid":%q}`, app, app), &owner)
+		note("app_id", app, owner.ID)
+		for _, uid := range []string{"take", "refuse", "channel"} {
+			s.do(http.MethodPost, "/app/"+app+"/endpoint", fmt.Sprintf(`{"url":"%s/%s","uid":%q}`, receiver, uid, uid), &endpoint)
+			note("endpoint_id", uid, endpoint.ID)
+		}
+		for _, id := range []string{"evt-1", "evt-2"} {
+			s.do(http.MethodPost, "/app/"+app+"/msg", fmt.Sprintf(`{"eventType":"order.created","eventId":%q,"payload":{"id":"1"}}`, id), &message)
+			note("msg_id", id, message.ID)
+			note("attempt_id", s.attempts(app, message.ID)...)
+		}
+	}
+	return made
+}
+
+// attempts waits until all deliveries of a message have ended, and returns the ids of their attempts.
+func (s *server) attempts(app, message string) []string {
+	s.t.Helper()
+	var list struct{ Data []struct{ ID string } }
+	require.Eventually(s.t, func() bool {
+		s.do(http.MethodGet, "/app/"+app+"/attempt/msg/"+message, "", &list)
+		return len(list.Data) == 5 // one each for two endpoints, three for the one that refuses
+	}, binarytest.Patience, 20*time.Millisecond)
+	ids := make([]string, 0, len(list.Data))
+	for _, attempt := range list.Data {
+		ids = append(ids, attempt.ID)
+	}
+	return ids
+}
