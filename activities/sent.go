@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/signing"
 )
 
 // sentHeader is what an attempt keeps of its request's header: sensitive headers by name only, and of very large ones
@@ -26,6 +27,7 @@ func sentHeader(h http.Header) map[string]string {
 		if posthorn.IsSensitiveHeader(name) {
 			value = ""
 		}
+		name = specified(name)
 		kept[name] = value
 		size += len(name) + len(value)
 	}
@@ -39,4 +41,14 @@ func sentHeader(h http.Header) map[string]string {
 		}
 	}
 	return kept
+}
+
+// specified spells the headers of Standard Webhooks as its specification does; on the wire no spelling matters.
+func specified(name string) string {
+	for _, own := range [...]string{signing.HeaderID, signing.HeaderTimestamp, signing.HeaderSignature} {
+		if strings.EqualFold(name, own) {
+			return own
+		}
+	}
+	return name
 }
