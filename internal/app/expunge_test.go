@@ -17,6 +17,15 @@ import (
 	"github.com/posthorn/posthorn/workflows"
 )
 
+// database opens the database beside the process that uses it.
+func database(t *testing.T, dir string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "posthorn.db")+"?_pragma=busy_timeout(10000)")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
 func TestExpunge(t *testing.T) {
 	t.Parallel()
 	const gone = `"payload":{"expired":true}`
@@ -117,9 +126,7 @@ func TestExpiry(t *testing.T) {
 	r.wait(t, 2)
 
 	// What 90 days would do.
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "posthorn.db")+"?_pragma=busy_timeout(10000)")
-	require.NoError(t, err)
-	defer db.Close()
+	db := database(t, dir)
 	over := time.Now().Add(-time.Second).UnixMicro()
 	for _, change := range []string{
 		"UPDATE message_payload SET expires_at = ? WHERE message_seq = (SELECT seq FROM message WHERE id = ?)",
