@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"slices"
@@ -10,8 +11,8 @@ import (
 	"github.com/posthorn/posthorn/signing"
 )
 
-// sentHeader is what an attempt keeps of its request's header: sensitive headers by name only, and of very large ones
-// what comes first by name, so that the same request is always cut alike. Signatures are kept: a receiver takes them for
+// sentHeader is what an attempt keeps of its request's header: sensitive headers by name only, and of a very large one the
+// shortest, so that the same request is always cut alike. Signatures are kept: a receiver takes them for
 // a few minutes only, and they are what people look for when it says that they are wrong.
 func sentHeader(h http.Header) map[string]string {
 	if h == nil {
@@ -35,7 +36,10 @@ func sentHeader(h http.Header) map[string]string {
 		return kept
 	}
 	room := posthorn.MaxRecordedSent
-	for _, name := range slices.Sorted(maps.Keys(kept)) {
+	byLength := func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(kept[a]), len(kept[b])), strings.Compare(a, b))
+	}
+	for _, name := range slices.SortedFunc(maps.Keys(kept), byLength) {
 		if room -= len(name) + len(kept[name]); room < 0 {
 			delete(kept, name)
 		}

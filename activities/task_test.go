@@ -17,11 +17,11 @@ import (
 	"github.com/posthorn/posthorn/internal/store"
 )
 
-func (s *faultyStore) AdvanceTask(ctx context.Context, t posthorn.Task) error {
+func (s *faultyStore) AdvanceTask(ctx context.Context, t posthorn.Task, from json.RawMessage) error {
 	if s.advances.Add(-1) == 0 || s.unsaved.Add(-1) >= 0 {
 		return errors.New("disk I/O error")
 	}
-	return s.Store.AdvanceTask(ctx, t)
+	return s.Store.AdvanceTask(ctx, t, from)
 }
 
 // unsavedAfter has the n-th AdvanceTask from now on fail.
@@ -235,6 +235,26 @@ func TestBroadcastTask(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, list.Items)
 	})
+}
+
+func TestATaskThatRunsTwiceAtOnceIsDoneOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	apps := append(b.applications(350), b.appID)
+	task := b.task(posthorn.BroadcastMessage, posthorn.BroadcastInput{EventType: "e", Payload: []byte(`{}`), Retention: time.Hour})
+	errs := make(chan error, 3)
+	for range cap(errs) {
+		go func() { errs <- b.runTask(task) }()
+	}
+	for range cap(errs) {
+		require.NoError(t, <-errs)
+	}
+	require.Equal(t, posthorn.BroadcastData{Sent: 351}, data[posthorn.BroadcastData](b, task, posthorn.TaskFinished))
+	for _, app := range apps {
+		list, err := b.store.ListMessages(t.Context(), app, store.MessageFilter{}, store.Page{Limit: 10})
+		require.NoError(t, err)
+		require.Len(t, list.Items, 1)
+	}
 }
 
 func TestPurgeTask(t *testing.T) {

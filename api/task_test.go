@@ -85,7 +85,7 @@ func TestTasks(t *testing.T) {
 		task, err := b.store.TaskByID(t.Context(), id)
 		require.NoError(t, err)
 		task.State, task.Reason, task.Data = posthorn.TaskFailed, `the "end"`, json.RawMessage(`{"event_types":[]}`)
-		require.NoError(t, b.store.AdvanceTask(t.Context(), task))
+		require.NoError(t, b.store.AdvanceTask(t.Context(), task, nil))
 		r := b.do("GET", "/background-task/"+id, "")
 		require.Equal(t, http.StatusOK, r.status)
 		require.Contains(t, r.body, `"status":"failed"`)

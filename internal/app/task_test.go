@@ -245,11 +245,18 @@ func TestTasksGoOnAfterARestart(t *testing.T) {
 	close(slow)
 	require.NoError(t, a.Close(), "it doesn't wait for the task")
 
+	// A process that ended between storing a task and starting its workflow would leave this.
+	left := posthorn.TaskID.New()
+	_, err = database(t, dir).ExecContext(t.Context(), "INSERT INTO task (id, org_id, kind, state, begun, input) VALUES (?, ?, ?, 'running', 0, '{}')",
+		left, posthorn.DefaultOrg, posthorn.AggregateEventTypes)
+	require.NoError(t, err)
+
 	a, err = app.New(testConfig(dir), "", quiet())
 	require.NoError(t, err)
 	require.NoError(t, a.Start(t.Context()))
 	t.Cleanup(func() { require.NoError(t, a.Close()) })
 	b.app = a
+	require.Contains(t, b.ended(left, posthorn.TaskFinished), b.appID)
 	require.JSONEq(t, `{"attempted":1,"delivered":1,"skipped":0}`, b.ended(task.Id, posthorn.TaskFinished))
 	require.Len(t, r.all(), 5)
 	require.Len(t, b.attempts(id), 5)
