@@ -44,6 +44,7 @@ type faultyStore struct {
 	store.Store
 	failures atomic.Int32 // how many of the next Records fail
 	unsaved  atomic.Int32 // how many of the next AdvanceTasks fail
+	advances atomic.Int32 // which of the next AdvanceTasks fails
 }
 
 func (s *faultyStore) Record(ctx context.Context, r store.Record) ([]posthorn.Attempt, error) {

@@ -102,6 +102,7 @@ func (a *Activities) RunTask(ctx context.Context, in RunTaskInput) (RunTaskResul
 	work, alive := workAlive(ctx)
 	defer alive.stop()
 	for t.State == posthorn.TaskRunning {
+		from := t.Cursor
 		done, err := run(work, &t)
 		switch {
 		case work.Err() != nil && ctx.Err() == nil:
@@ -117,11 +118,12 @@ func (a *Activities) RunTask(ctx context.Context, in RunTaskInput) (RunTaskResul
 			t.State = posthorn.TaskFinished
 		}
 		t.UpdatedAt = a.Now()
-		if err := a.Store.AdvanceTask(ctx, t); err != nil {
+		if err := a.Store.AdvanceTask(ctx, t, from); err != nil {
 			if posthorn.CodeOf(err) != posthorn.Conflict {
 				return RunTaskResult{}, taskError(fmt.Errorf("saving a step of task %s: %w", t.ID, err))
 			}
-			if t, err = a.Store.TaskByID(ctx, t.ID); err != nil { // somebody has ended it
+			// Somebody has ended it, or a run that Temporal has given up, its process having slept, is still alive.
+			if t, err = a.Store.TaskByID(ctx, t.ID); err != nil {
 				return RunTaskResult{}, taskError(fmt.Errorf("reading task %s: %w", in.TaskID, err))
 			}
 		}
@@ -141,15 +143,22 @@ type FailTaskInput struct {
 
 // FailTask ends a task without a further step. One that has ended stays as it is.
 func (a *Activities) FailTask(ctx context.Context, in FailTaskInput) error {
-	t, err := a.Store.TaskByID(ctx, in.TaskID)
-	if err != nil {
-		return taskError(fmt.Errorf("reading task %s: %w", in.TaskID, err))
+	for {
+		t, err := a.Store.TaskByID(ctx, in.TaskID)
+		if err != nil {
+			return taskError(fmt.Errorf("reading task %s: %w", in.TaskID, err))
+		}
+		if t.State != posthorn.TaskRunning {
+			return nil
+		}
+		t.State, t.Reason, t.UpdatedAt = posthorn.TaskFailed, in.Reason, a.Now()
+		switch err := a.Store.AdvanceTask(ctx, t, t.Cursor); {
+		case err == nil:
+			return nil
+		case posthorn.CodeOf(err) != posthorn.Conflict:
+			return taskError(fmt.Errorf("ending task %s: %w", in.TaskID, err))
+		}
 	}
-	t.State, t.Reason, t.UpdatedAt = posthorn.TaskFailed, in.Reason, a.Now()
-	if err := a.Store.AdvanceTask(ctx, t); err != nil && posthorn.CodeOf(err) != posthorn.Conflict {
-		return taskError(fmt.Errorf("ending task %s: %w", in.TaskID, err))
-	}
-	return nil
 }
 
 // reasonOf is what a task that ended tells of an error.

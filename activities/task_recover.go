@@ -27,10 +27,24 @@ func (c pageCursor) begun(t posthorn.Task) time.Time {
 // moment is now, to the precision of identifiers.
 func (a *Activities) moment() time.Time { return a.Now().UTC().Truncate(time.Millisecond) }
 
-type recovering = stepping[posthorn.RecoverInput, pageCursor, posthorn.RecoverData]
+// recoverCursor is where recovering stands. The messages of a page are noted before the first of them is sent: once it is
+// delivered, it no longer is among those that have failed, and could not be counted when the step is repeated.
+type recoverCursor struct {
+	pageCursor
+	Page []failedMessage `json:",omitempty"` // what the next step sends
+	More bool            `json:",omitempty"` // there are messages behind the page
+}
 
-// recoverStep makes one attempt by hand for each of the next messages that have failed at an endpoint. The ID of the
-// attempt is derived, so that an attempt which an interrupted step has begun is found and not made again.
+type failedMessage struct {
+	ID        string
+	EventType string
+}
+
+type recovering = stepping[posthorn.RecoverInput, recoverCursor, posthorn.RecoverData]
+
+// recoverStep notes the next messages that have failed at an endpoint, or makes one attempt by hand for each of those
+// noted. The ID of the attempt is derived, so that an attempt which an interrupted step has begun is found and not made
+// again.
 func (a *Activities) recoverStep(ctx context.Context, s *recovering) (done bool, err error) {
 	if _, err := a.Store.Endpoint(ctx, s.Task.AppID, s.Input.EndpointID); err != nil {
 		if posthorn.CodeOf(err) == posthorn.NotFound {
@@ -38,23 +52,15 @@ func (a *Activities) recoverStep(ctx context.Context, s *recovering) (done bool,
 		}
 		return false, err
 	}
-	failed, err := a.Store.ListEndpointMessages(ctx, s.Input.EndpointID, store.EndpointMessageFilter{
-		MessageFilter: store.MessageFilter{
-			// The window of a list is open on both sides.
-			Window: store.Window{After: s.Input.Since.Add(-time.Microsecond), Before: s.Input.Until},
-		},
-		States: []posthorn.DeliveryState{posthorn.Failed},
-	}, store.Page{Limit: taskPage, After: s.Cursor.After})
-	if err != nil {
-		return false, err
+	if len(s.Cursor.Page) == 0 {
+		return a.noteFailed(ctx, s)
 	}
-	results := make([]ResendResult, len(failed.Items))
-	at := s.Cursor.begun(s.Task)
-	err = each(ctx, failed.Items, func(ctx context.Context, i int, item store.EndpointMessage) (err error) {
-		attempt := posthorn.AttemptID.Derive(at, s.Task.ID, item.Message.ID)
-		results[i], err = a.Starter.Attempt(ctx, item.Message, s.Input.EndpointID, attempt)
-		if err != nil {
-			return fmt.Errorf("sending %s again: %w", item.Message.ID, err)
+	results := make([]ResendResult, len(s.Cursor.Page))
+	err = each(ctx, s.Cursor.Page, func(ctx context.Context, i int, failed failedMessage) (err error) {
+		m := posthorn.Message{ID: failed.ID, AppID: s.Task.AppID, EventType: failed.EventType}
+		attempt := posthorn.AttemptID.Derive(s.Cursor.At, s.Task.ID, m.ID)
+		if results[i], err = a.Starter.Attempt(ctx, m, s.Input.EndpointID, attempt); err != nil {
+			return fmt.Errorf("sending %s again: %w", m.ID, err)
 		}
 		return nil
 	})
@@ -72,8 +78,27 @@ func (a *Activities) recoverStep(ctx context.Context, s *recovering) (done bool,
 			s.Data.Attempted++
 		}
 	}
-	if n := len(failed.Items); n > 0 {
-		s.Cursor = pageCursor{After: failed.Items[n-1].Message.ID, At: a.moment()}
+	done = !s.Cursor.More
+	s.Cursor.Page = nil
+	return done, nil
+}
+
+// noteFailed puts the next messages that have failed into the cursor; done if there are none.
+func (a *Activities) noteFailed(ctx context.Context, s *recovering) (done bool, err error) {
+	found, err := a.Store.ListEndpointMessages(ctx, s.Input.EndpointID, store.EndpointMessageFilter{
+		MessageFilter: store.MessageFilter{
+			// The window of a list is open on both sides.
+			Window: store.Window{After: s.Input.Since.Add(-time.Microsecond), Before: s.Input.Until},
+		},
+		States: []posthorn.DeliveryState{posthorn.Failed},
+	}, store.Page{Limit: taskPage, After: s.Cursor.After})
+	if err != nil || len(found.Items) == 0 {
+		return err == nil, err
 	}
-	return !failed.More, nil
+	for _, item := range found.Items {
+		s.Cursor.Page = append(s.Cursor.Page, failedMessage{item.Message.ID, item.Message.EventType})
+		s.Cursor.After = item.Message.ID
+	}
+	s.Cursor.More, s.Cursor.At = found.More, a.moment()
+	return false, nil
 }

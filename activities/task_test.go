@@ -17,12 +17,15 @@ import (
 	"github.com/posthorn/posthorn/internal/store"
 )
 
-func (s *faultyStore) AdvanceTask(ctx context.Context, t posthorn.Task) error {
-	if s.unsaved.Add(-1) >= 0 {
+func (s *faultyStore) AdvanceTask(ctx context.Context, t posthorn.Task, from json.RawMessage) error {
+	if s.advances.Add(-1) == 0 || s.unsaved.Add(-1) >= 0 {
 		return errors.New("disk I/O error")
 	}
-	return s.Store.AdvanceTask(ctx, t)
+	return s.Store.AdvanceTask(ctx, t, from)
 }
+
+// unsavedAfter has the n-th AdvanceTask from now on fail.
+func (s *faultyStore) unsavedAfter(n int32) { s.advances.Store(n) }
 
 func (s *starter) StartTask(_ context.Context, t posthorn.Task) error {
 	return s.Start(context.Background(), posthorn.Message{ID: t.ID})
@@ -112,7 +115,13 @@ func TestRecoverTask(t *testing.T) {
 	t.Run("whose step is lost before it is saved makes no attempt twice, and counts none twice", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
-		url, count := receiver(t, status(503))
+		// The first hundred are delivered, and so have not failed any more when the step is repeated.
+		url, count := receiver(t, func(n int32) int {
+			if n <= 100 {
+				return 200
+			}
+			return 503
+		})
 		ep := b.endpoint(url)
 		m := b.failedMessage(ep, now.Add(-time.Hour))
 		for i := range 120 {
@@ -121,9 +130,12 @@ func TestRecoverTask(t *testing.T) {
 		task := b.task(posthorn.RecoverEndpoint, posthorn.RecoverInput{EndpointID: ep.ID, Since: now.Add(-2 * time.Hour), Until: now})
 		b.store.unsaved.Store(1)
 		require.ErrorContains(t, b.runTask(task), "disk I/O error")
+		require.Zero(t, count.Load())
+		b.store.unsavedAfter(2)
+		require.ErrorContains(t, b.runTask(task), "disk I/O error")
 		require.EqualValues(t, 100, count.Load())
 		require.NoError(t, b.runTask(task))
-		require.Equal(t, posthorn.RecoverData{Attempted: 121}, data[posthorn.RecoverData](b, task, posthorn.TaskFinished))
+		require.Equal(t, posthorn.RecoverData{Attempted: 121, Delivered: 100}, data[posthorn.RecoverData](b, task, posthorn.TaskFinished))
 		require.EqualValues(t, 121, count.Load())
 		attempts, err := b.store.ListAttempts(t.Context(), store.AttemptFilter{MessageID: m.ID}, store.Page{Limit: 10})
 		require.NoError(t, err)
@@ -223,6 +235,26 @@ func TestBroadcastTask(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, list.Items)
 	})
+}
+
+func TestATaskThatRunsTwiceAtOnceIsDoneOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	apps := append(b.applications(350), b.appID)
+	task := b.task(posthorn.BroadcastMessage, posthorn.BroadcastInput{EventType: "e", Payload: []byte(`{}`), Retention: time.Hour})
+	errs := make(chan error, 3)
+	for range cap(errs) {
+		go func() { errs <- b.runTask(task) }()
+	}
+	for range cap(errs) {
+		require.NoError(t, <-errs)
+	}
+	require.Equal(t, posthorn.BroadcastData{Sent: 351}, data[posthorn.BroadcastData](b, task, posthorn.TaskFinished))
+	for _, app := range apps {
+		list, err := b.store.ListMessages(t.Context(), app, store.MessageFilter{}, store.Page{Limit: 10})
+		require.NoError(t, err)
+		require.Len(t, list.Items, 1)
+	}
 }
 
 func TestPurgeTask(t *testing.T) {

@@ -21,7 +21,7 @@ type recoverIn struct {
 
 // input checks the range and makes it exact.
 func (in *recoverIn) input(endpointID string, now time.Time) (posthorn.RecoverInput, error) {
-	until := in.Until
+	since, until := in.Since.Truncate(time.Millisecond), in.Until // the precision of what the API shows
 	switch {
 	case until.IsZero():
 		until = now
@@ -31,12 +31,12 @@ func (in *recoverIn) input(endpointID string, now time.Time) (posthorn.RecoverIn
 		until = now
 	}
 	switch {
-	case in.Since.Before(now.Add(-maxRecovery - clockSkew)):
+	case since.Before(now.Add(-maxRecovery - clockSkew)):
 		return posthorn.RecoverInput{}, invalidField("body.since", "must not be more than 14 days ago")
-	case !in.Since.Before(until):
+	case !since.Before(until):
 		return posthorn.RecoverInput{}, invalidField("body.since", "must be before until, which is now unless given")
 	}
-	return posthorn.RecoverInput{EndpointID: endpointID, Since: in.Since.UTC(), Until: until.UTC()}, nil
+	return posthorn.RecoverInput{EndpointID: endpointID, Since: since.UTC(), Until: until.UTC()}, nil
 }
 
 type recoverEndpointIn struct {

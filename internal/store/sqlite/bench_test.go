@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -86,6 +87,39 @@ func BenchmarkRecord(b *testing.B) {
 				}
 			}
 			b.ReportMetric(float64(b.N*endpoints)/b.Elapsed().Seconds(), "attempts/s")
+		})
+	}
+}
+
+// BenchmarkExpirePayloads is how long one step of the removal keeps other writes waiting.
+func BenchmarkExpirePayloads(b *testing.B) {
+	for _, size := range []int{500, 20_000} {
+		b.Run(fmt.Sprintf("%d bytes each", size), func(b *testing.B) {
+			s := open(b, Options{Durability: Normal})
+			var longest, spent time.Duration
+			removed := 0
+			for b.Loop() {
+				b.StopTimer()
+				require.NoError(b, s.write(b.Context(), func(ctx context.Context, tx *statements) error {
+					_, err := tx.exec(ctx, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"+
+						" INSERT INTO message_payload (expires_at, payload) SELECT i, randomblob(?) FROM n", eraseRows, size)
+					return err
+				}))
+				b.StartTimer()
+				for {
+					began := time.Now()
+					n, err := s.ExpirePayloads(b.Context(), time.Now())
+					require.NoError(b, err)
+					spent += time.Since(began)
+					longest = max(longest, time.Since(began))
+					if n == 0 {
+						break
+					}
+					removed += n
+				}
+			}
+			b.ReportMetric(float64(longest.Microseconds())/1000, "ms/longest-step")
+			b.ReportMetric(float64(removed)/spent.Seconds(), "payloads/s")
 		})
 	}
 }

@@ -12,7 +12,7 @@ import (
 // Bounds on what is erased in one transaction. Erasing overwrites, so the bytes count as much as the rows.
 const (
 	eraseRows  = 500
-	eraseBytes = 4 << 20
+	eraseBytes = 1 << 20
 )
 
 // insertPayload stores the payload, in all its versions, of a message that has just been inserted.

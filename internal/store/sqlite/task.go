@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql/driver"
 	"encoding/json"
@@ -71,15 +72,19 @@ func listTasks(org string, f store.TaskFilter, page store.Page) *query {
 }
 
 // AdvanceTask implements [store.Tasks].
-func (s *Store) AdvanceTask(ctx context.Context, t posthorn.Task) (err error) {
+func (s *Store) AdvanceTask(ctx context.Context, t posthorn.Task, from json.RawMessage) (err error) {
 	defer annotate(&err, "advancing task %s", t.ID)
 	return s.write(ctx, func(ctx context.Context, tx *statements) error {
 		var state posthorn.TaskState
-		if err := tx.row(ctx, []any{&state}, "SELECT state FROM task WHERE id = ?", t.ID); err != nil {
+		var cursor json.RawMessage
+		if err := tx.row(ctx, []any{&state, document{&cursor}}, `SELECT state, "cursor" FROM task WHERE id = ?`, t.ID); err != nil {
 			return notFound(err, "background task %q", t.ID)
 		}
 		if state != posthorn.TaskRunning {
 			return posthorn.Errorf(posthorn.Conflict, "the background task has ended before: %s", state)
+		}
+		if !bytes.Equal(cursor, from) {
+			return posthorn.Errorf(posthorn.Conflict, "the step of the background task was done by somebody else")
 		}
 		change := `UPDATE task SET begun = 1, state = ?, reason = ?, "cursor" = ?, data = ?, updated_at = ?`
 		if t.State != posthorn.TaskRunning {

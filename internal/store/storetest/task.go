@@ -29,26 +29,37 @@ func taskTests() []test {
 			requireCode(t, posthorn.NotFound, err)
 			_, err = s.TaskByID(t.Context(), posthorn.TaskID.New())
 			requireCode(t, posthorn.NotFound, err)
-			requireCode(t, posthorn.NotFound, s.AdvanceTask(t.Context(), task(1)))
+			requireCode(t, posthorn.NotFound, s.AdvanceTask(t.Context(), task(1), nil))
 		}},
 		{"a step changes what it may and nothing else", func(t *testing.T, s store.Store) {
 			made := createTask(t, s, task(0))
 			step := made
 			step.Cursor, step.Data, step.UpdatedAt = json.RawMessage(`{"After":"x"}`), json.RawMessage(`{"sent":3}`), noon().Add(time.Hour)
 			step.Kind, step.OrgID, step.Input = "other", "org_other", json.RawMessage(`{"changed":1}`)
-			require.NoError(t, s.AdvanceTask(t.Context(), step))
+			require.NoError(t, s.AdvanceTask(t.Context(), step, nil))
 			got, err := s.TaskByID(t.Context(), made.ID)
 			require.NoError(t, err)
 			made.Cursor, made.Data, made.UpdatedAt = step.Cursor, step.Data, step.UpdatedAt
 			require.Equal(t, made, got)
 		}},
+		{"a step that somebody else has done meanwhile changes nothing", func(t *testing.T, s store.Store) {
+			made := createTask(t, s, task(0))
+			first, second := made, made
+			first.Cursor, second.Cursor = json.RawMessage(`{"After":"x"}`), json.RawMessage(`{"After":"y"}`)
+			require.NoError(t, s.AdvanceTask(t.Context(), first, nil))
+			requireCode(t, posthorn.Conflict, s.AdvanceTask(t.Context(), second, nil))
+			got, err := s.TaskByID(t.Context(), made.ID)
+			require.NoError(t, err)
+			require.Equal(t, first, got)
+			require.NoError(t, s.AdvanceTask(t.Context(), second, first.Cursor))
+		}},
 		{"a task that has ended has no input and never changes again", func(t *testing.T, s store.Store) {
 			made := createTask(t, s, task(0))
 			made.State, made.Reason, made.Data = posthorn.TaskFailed, "the endpoint was deleted", json.RawMessage(`{"sent":3}`)
-			require.NoError(t, s.AdvanceTask(t.Context(), made))
+			require.NoError(t, s.AdvanceTask(t.Context(), made, nil))
 			again := made
 			again.State, again.Reason = posthorn.TaskRunning, ""
-			requireCode(t, posthorn.Conflict, s.AdvanceTask(t.Context(), again))
+			requireCode(t, posthorn.Conflict, s.AdvanceTask(t.Context(), again, nil))
 			got, err := s.TaskByID(t.Context(), made.ID)
 			require.NoError(t, err)
 			made.Input = nil
@@ -95,7 +106,7 @@ func unbegunTasks(t *testing.T, s store.Store) {
 	require.NoError(t, s.BeginTask(t.Context(), ids[0]))
 	require.NoError(t, s.BeginTask(t.Context(), ids[0]))
 	begun := task(2)
-	require.NoError(t, s.AdvanceTask(t.Context(), begun))
+	require.NoError(t, s.AdvanceTask(t.Context(), begun, nil))
 	require.Equal(t, []string{ids[1], ids[3]}, left("", at(100), 10))
 	got, err := s.TaskByID(t.Context(), ids[0])
 	require.NoError(t, err)
@@ -116,7 +127,7 @@ func listTasks(t *testing.T, s store.Store) {
 	createTask(t, s, foreign)
 	ended := task(2)
 	ended.State = posthorn.TaskFinished
-	require.NoError(t, s.AdvanceTask(t.Context(), ended))
+	require.NoError(t, s.AdvanceTask(t.Context(), ended, nil))
 
 	for _, c := range []struct {
 		filter store.TaskFilter
