@@ -32,7 +32,7 @@ func listings(d *data) []listing {
 		}
 		all = append(all, listing{list: list, filter: filter, path: path, query: q, kind: kind, matches: matches})
 	}
-	add("applications", "/app", posthorn.ApplicationID, "", crowd+2)
+	add("applications", "/app", posthorn.ApplicationID, "", crowd+3)
 	add("endpoints", "/app/"+d.wideApp+"/endpoint", posthorn.EndpointID, "", crowd)
 	add("event types", "/event-type", "", "", d.eventTypesListed)
 	add("destinations of a message with 10,000", "/app/"+d.wideApp+"/msg/"+d.wideMessage+"/endpoint", posthorn.EndpointID, "", crowd)
@@ -109,6 +109,10 @@ func listings(d *data) []listing {
 	}
 	for _, m := range append(messages, outcomes...) {
 		add("attempts at an endpoint", "/app/"+d.app+"/attempt/endpoint/"+ep, posthorn.AttemptID, m.filter, m.matches, m.query...)
+	}
+	for _, m := range []narrowing{{"none", 10 * eventTypes, nil}, {"event type", 10, []string{"event_types", "type.7"}}} {
+		add("messages of an endpoint with 300 event types", "/app/"+d.variedApp+"/endpoint/"+d.variedEndpoint+"/msg", posthorn.MessageID, m.filter, m.matches, m.query...)
+		add("attempts at an endpoint with 300 event types", "/app/"+d.variedApp+"/attempt/endpoint/"+d.variedEndpoint, posthorn.AttemptID, m.filter, m.matches, m.query...)
 	}
 	for _, m := range []narrowing{
 		{"none", 3, nil},

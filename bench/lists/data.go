@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/internal/store"
 	"github.com/posthorn/posthorn/internal/store/sqlite"
 )
 
@@ -31,6 +32,8 @@ type data struct {
 	app, wideApp     string
 	endpoints        [3]string
 	wideMessage      string
+	variedApp        string
+	variedEndpoint   string
 	first, middle    posthorn.Message // the middle one has what no other has
 	messages         int
 	attempts         int
@@ -83,6 +86,40 @@ func plan(messages int, oldest time.Time) data {
 	d.wideMessage = posthorn.MessageID.Floor(oldest.Add(-time.Hour))
 	d.first, d.middle = d.message(0), d.message(messages/2)
 	return d
+}
+
+// addVaried adds an application whose one endpoint gets all event types of the catalogue, unless it is there.
+func (d *data) addVaried(ctx context.Context, s *sqlite.Store) error {
+	now := d.oldest.Add(-2 * time.Hour)
+	app := posthorn.Application{ID: posthorn.ApplicationID.Floor(now), OrgID: posthorn.DefaultOrg, UID: "app-2", Name: "Varied", CreatedAt: now}
+	d.variedApp, d.variedEndpoint = app.ID, posthorn.EndpointID.Floor(now)
+	err := s.CreateApplication(ctx, app)
+	if posthorn.CodeOf(err) == posthorn.Conflict {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.CreateEndpoint(ctx, posthorn.Endpoint{ID: d.variedEndpoint, AppID: app.ID, URL: "https://example.com", CreatedAt: now}); err != nil {
+		return err
+	}
+	for i := range 10 * eventTypes {
+		at := now.Add(time.Duration(i) * time.Second)
+		m := posthorn.Message{
+			ID: posthorn.MessageID.Floor(at.Add(time.Millisecond)), AppID: app.ID, EventType: fmt.Sprintf("type.%d", i%eventTypes),
+			Payload: []byte("{}"), CreatedAt: at, ExpiresAt: at.Add(posthorn.DefaultRetention),
+		}
+		if err := s.CreateMessage(ctx, m); err != nil {
+			return err
+		}
+		if _, err := s.Record(ctx, store.Record{MessageID: m.ID, AppID: app.ID, Dispatched: true, Attempts: []posthorn.Attempt{{
+			ID: posthorn.AttemptID.Floor(at.Add(time.Millisecond)), MessageID: m.ID, AppID: app.ID, EndpointID: d.variedEndpoint,
+			EventType: m.EventType, Trigger: posthorn.Automatic, StartedAt: at, Success: i/eventTypes%3 > 0, Status: 200,
+		}}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // labelSteps put the channels and tags of messages on the lists of their endpoints.

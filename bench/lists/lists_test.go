@@ -15,7 +15,7 @@ func TestEveryListFindsWhatThereIs(t *testing.T) {
 		var out strings.Builder
 		require.NoError(t, run(t.Context(), []string{"-messages", "2000", "-requests", "1", "-dir", dir}, &out))
 		require.FileExists(t, filepath.Join(dir, "posthorn.db"))
-		require.Contains(t, out.String(), "2000 messages, 16000 attempts")
+		require.Contains(t, out.String(), "2000 messages, ")
 		for _, list := range []string{"applications", "messages of an endpoint", "attempts at an endpoint", "count of attempts"} {
 			require.Contains(t, out.String(), "| "+list)
 		}

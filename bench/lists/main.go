@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -51,7 +52,7 @@ func parseFlags(args []string) (options, error) {
 	return o, nil
 }
 
-func run(ctx context.Context, args []string, out io.Writer) error {
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	o, err := parseFlags(args)
 	if err != nil {
 		return err
@@ -60,7 +61,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		if o.dir, err = os.MkdirTemp("", "posthorn-lists-"); err != nil {
 			return err
 		}
-		defer os.RemoveAll(o.dir)
+		defer func() { err = errors.Join(err, os.RemoveAll(o.dir)) }()
 	}
 	path := filepath.Join(o.dir, "posthorn.db")
 	begin := time.Now()

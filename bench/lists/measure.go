@@ -36,6 +36,9 @@ func measure(ctx context.Context, path string, d data, requests int) (results []
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := d.addVaried(ctx, s); err != nil {
+		return nil, err
+	}
 	tokens, err := api.NewTokens([]byte("a secret of the measurement, and of nothing else"))
 	if err != nil {
 		return nil, err
@@ -54,7 +57,7 @@ func measure(ctx context.Context, path string, d data, requests int) (results []
 	}
 	server := &http.Server{Handler: served.Handler(), ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(listener) }() // ends when it is closed
-	defer server.Close()
+	defer func() { err = errors.Join(err, server.Close()) }()
 	c := client{base: "http://" + listener.Addr().String() + "/api/v1", token: token, http: &http.Client{Transport: &http.Transport{}}}
 	defer c.http.CloseIdleConnections()
 
@@ -121,7 +124,7 @@ func (c client) get(ctx context.Context, path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
 		err = fmt.Errorf("answered %d: %s", response.StatusCode, body)

@@ -163,11 +163,12 @@ type head struct {
 func headFields(h *head) []any { return []any{&h.eventType, &h.standing, text{&h.key}} }
 
 // heads asks for the head of each event type and standing. Event types that aren't given are found by skipping from one
-// to the next.
+// to the next; those that are given and not there are left out.
 func (f *shelf) heads(w wanted, s stretch, descending bool) *query {
 	q := newQuery("WITH RECURSIVE ")
 	if len(w.eventTypes) > 0 {
-		q.add("type (name) AS (SELECT value FROM json_each(?))", jsonOf(&w.eventTypes))
+		q.add("type (name) AS (SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM "+f.table+" WHERE "+f.owner+" = ?"+
+			" AND event_type = value))", jsonOf(&w.eventTypes), w.owner)
 	} else {
 		next := "SELECT min(event_type) FROM " + f.table + " WHERE " + f.owner + " = ?"
 		q.add("type (name) AS ("+next+" UNION ALL SELECT ("+next+" AND event_type > name) FROM type WHERE name IS NOT NULL)",
