@@ -122,16 +122,20 @@ func (d *data) addVaried(ctx context.Context, s *sqlite.Store) error {
 	return nil
 }
 
-// labelSteps put the channels and tags of messages on the lists of their endpoints.
+// labelSteps put the channels and tags of messages, and the pairs of them, on the lists of their endpoints.
 func labelSteps() []step {
+	const channels, tags = " CROSS JOIN json_each(m.channels) c", " CROSS JOIN json_each(m.tags) t"
 	var steps []step
-	for _, kind := range []string{"channel", "tag"} {
-		labelled := " FROM message m CROSS JOIN json_each(m." + kind + "s) c CROSS JOIN "
+	for _, l := range []struct{ label, from string }{
+		{"'channel', c.value", channels}, {"'tag', t.value", tags}, {"'both', c.value || ' ' || t.value", channels + tags},
+	} {
 		steps = append(steps,
-			step{"INSERT INTO label (owner_id, kind, name, item_id, event_type)" +
-				" SELECT x.endpoint_id, ?, c.value, m.id, m.event_type" + labelled + "delivery x ON x.message_id = m.id", []any{kind}},
-			step{"INSERT INTO label (owner_id, kind, name, item_id, item_seq, event_type, outcome)" +
-				" SELECT x.endpoint_id, ?, c.value, x.id, x.seq, x.event_type, x.outcome" + labelled + "attempt x ON x.message_id = m.id", []any{kind}},
+			step{"INSERT INTO label (owner_id, kind, name, event_type, standing, item_id)" +
+				" SELECT x.endpoint_id, " + l.label + ", m.event_type, x.state, m.id FROM message m" + l.from +
+				" CROSS JOIN delivery x ON x.message_id = m.id", nil},
+			step{"INSERT INTO label (owner_id, kind, name, event_type, standing, item_id, item_seq)" +
+				" SELECT x.endpoint_id, " + l.label + ", m.event_type, x.outcome, x.id, x.seq FROM message m" + l.from +
+				" CROSS JOIN attempt x ON x.message_id = m.id", nil},
 		)
 	}
 	return steps

@@ -41,7 +41,8 @@ func (s *Store) CreateMessage(ctx context.Context, m posthorn.Message) (err erro
 				return err
 			}
 		}
-		if err := labelsOf(m.Channels, m.Tags).store(ctx, tx, m.AppID, m.ID, m.EventType, nil); err != nil {
+		about := subject{m.EventType, labelsOf(m.Channels, m.Tags)}
+		if err := about.label(ctx, tx, m.AppID, m.ID, nil, noStanding); err != nil {
 			return err
 		}
 		_, err = tx.exec(ctx, "INSERT INTO undispatched (message_id) VALUES (?)", m.ID)
@@ -82,7 +83,7 @@ func (s *Store) ListMessages(
 		fields = messageWithPayloadFields
 	}
 	return snapshot(ctx, s, func(on *statements) (ms store.List[posthorn.Message], err error) {
-		found, err := findKeys(ctx, on, messageShelf(), wantedMessages(appID, f), f.Window, page)
+		found, err := findKeys(ctx, on, messageShelf(appID, f), wanted{eventTypes: distinct(f.EventTypes)}, posthorn.MessageID, f.Window, page)
 		if err != nil {
 			return ms, err
 		}
@@ -99,11 +100,6 @@ func messagesByID(keys []key, withPayload bool) *query {
 	}
 	q.add(join, ids(keys))
 	return q
-}
-
-// wantedMessages is a filter in the terms of the indexes of an owner's messages.
-func wantedMessages(owner string, f store.MessageFilter) wanted {
-	return wanted{owner: owner, eventTypes: distinct(f.EventTypes), labels: wantedLabels(f.Channel, f.Tag)}
 }
 
 // Undispatched implements [store.Messages].
