@@ -2,7 +2,11 @@ package api
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"time"
+
+	"github.com/posthorn/posthorn"
 )
 
 // messageSearchIn is what a search asks for: the parameters of the list of messages, in a body.
@@ -25,7 +29,7 @@ type searchMessagesIn struct {
 // searchMessages lists messages as listMessages does, for filters that are too long for a URL.
 func (s *Server) searchMessages(ctx context.Context, in *searchMessagesIn) (*answer[listResponse[messageOut]], error) {
 	body := in.Body
-	return s.listMessages(ctx, &listMessagesIn{
+	found, err := s.listMessages(ctx, &listMessagesIn{
 		AppPath:    in.AppPath,
 		PageParams: PageParams{Limit: body.Limit, Iterator: body.Iterator.Value},
 		WindowParams: WindowParams{
@@ -34,4 +38,8 @@ func (s *Server) searchMessages(ctx context.Context, in *searchMessagesIn) (*ans
 		},
 		ContentParam: ContentParam{WithContent: body.WithContent},
 	})
+	if wrong, ok := errors.AsType[*posthorn.Error](err); ok && wrong.Field != "" {
+		return nil, invalidField(strings.Replace(wrong.Field, "query.", "body.", 1), "%s", wrong.Message)
+	}
+	return found, err
 }

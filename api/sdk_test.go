@@ -96,7 +96,7 @@ func TestTheGoClientOfSvix(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"X-A": "1", "X-B": "2"}, headers.Headers)
 
-	event := svix.MessageIn{EventType: "order.created", Payload: map[string]any{"id": "1"}, Channels: []string{"c"}}
+	event := svix.MessageIn{EventType: "order.created", Payload: map[string]any{"id": "1"}, Channels: []string{"c"}, Tags: []string{"batch/1"}}
 	event.SetEventId("evt-1")
 	message, err := client.Message.Create(ctx, "acme", &event)
 	require.NoError(t, err)
@@ -107,7 +107,7 @@ func TestTheGoClientOfSvix(t *testing.T) {
 	got, err := client.Message.Get(ctx, "acme", "evt-1")
 	require.NoError(t, err)
 	require.Equal(t, map[string]any{"id": "1"}, got.Payload)
-	messages, err := client.Message.List(ctx, "acme", &svix.MessageListOptions{EventTypes: &[]string{"order.created", "x"}, After: optional(time.Now().Add(-time.Hour))})
+	messages, err := client.Message.List(ctx, "acme", &svix.MessageListOptions{EventTypes: &[]string{"order.created", "x"}, After: optional(time.Now().Add(-time.Hour)), Tag: svix.String("batch/1")})
 	require.NoError(t, err)
 	require.Len(t, messages.Data, 1)
 

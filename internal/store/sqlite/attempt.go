@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/internal/store"
@@ -57,7 +58,7 @@ func (s *Store) ListAttempts(
 		return as, errors.New("the filter names neither a message nor an endpoint")
 	}
 	return snapshot(ctx, s, func(on *statements) (as store.List[posthorn.Attempt], err error) {
-		found, err := findKeys(ctx, on, attemptShelf(), wantedAttempts(f), f.Window, page)
+		found, err := findKeys(ctx, on, attemptShelf(f), wantedAttempts(f), posthorn.AttemptID, f.Window, page)
 		if err != nil {
 			return as, err
 		}
@@ -72,9 +73,9 @@ func (s *Store) CountAttempts(ctx context.Context, f store.AttemptFilter, limit 
 		return 0, errors.New("the filter names no endpoint, or a message too")
 	}
 	return snapshot(ctx, s, func(on *statements) (int, error) {
-		shelf, page := attemptShelf(), store.Page{}
-		within := stretchOf(shelf.kind, f.Window, page)
-		runs, err := shelf.runs(ctx, on, wantedAttempts(f), within, page.QueryDescending())
+		shelf := attemptShelf(f)
+		within := stretchOf(posthorn.AttemptID, f.Window, store.Page{})
+		runs, err := shelf.runs(ctx, on, wantedAttempts(f), within, false)
 		if err != nil {
 			return 0, err
 		}
@@ -88,7 +89,7 @@ func attemptsByRow(keys []key) *query {
 
 // wantedAttempts is a filter in the terms of the index by endpoint.
 func wantedAttempts(f store.AttemptFilter) wanted {
-	w := wanted{owner: f.EndpointID, eventTypes: distinct(f.EventTypes), labels: wantedLabels(f.Channel, f.Tag)}
+	w := wanted{eventTypes: distinct(f.EventTypes)}
 	if f.Success == nil && f.StatusClass == nil {
 		return w
 	}
@@ -120,8 +121,12 @@ func listMessageAttempts(f store.AttemptFilter, page store.Page) *query {
 		q.where("a.status >= ? AND a.status < ?", *f.StatusClass, *f.StatusClass+100)
 	}
 	in(q, "a.event_type", f.EventTypes)
-	for _, l := range wantedLabels(f.Channel, f.Tag) {
-		q.where("EXISTS (SELECT 1 FROM message m, json_each(m."+l[0]+"s) l WHERE m.id = ? AND l.value = ?)", f.MessageID, l[1])
+	const labelled = "EXISTS (SELECT 1 FROM message m, json_each(m.%s) l WHERE m.id = ? AND l.value = ?)"
+	if f.Channel != "" {
+		q.where(fmt.Sprintf(labelled, "channels"), f.MessageID, f.Channel)
+	}
+	if f.Tag != "" {
+		q.where(fmt.Sprintf(labelled, "tags"), f.MessageID, f.Tag)
 	}
 	return q.page("a.id", page)
 }

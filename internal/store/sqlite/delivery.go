@@ -65,7 +65,7 @@ func (s *Store) ListEndpointMessages(
 		fields = endpointMessageWithPayloadFields
 	}
 	ms, err = snapshot(ctx, s, func(on *statements) (ms store.List[store.EndpointMessage], err error) {
-		found, err := findKeys(ctx, on, deliveryShelf(), wantedDeliveries(endpointID, f), f.Window, page)
+		found, err := findKeys(ctx, on, deliveryShelf(endpointID, f.MessageFilter), wantedDeliveries(f), posthorn.MessageID, f.Window, page)
 		if err != nil {
 			return ms, err
 		}
@@ -98,8 +98,8 @@ func endpointMessagesByID(endpointID string, keys []key, withPayload bool) *quer
 	return q
 }
 
-func wantedDeliveries(endpointID string, f store.EndpointMessageFilter) wanted {
-	w := wantedMessages(endpointID, f.MessageFilter)
+func wantedDeliveries(f store.EndpointMessageFilter) wanted {
+	w := wanted{eventTypes: distinct(f.EventTypes)}
 	for _, state := range distinct(f.States) {
 		w.standings = append(w.standings, state)
 	}

@@ -8,67 +8,89 @@ import (
 	"github.com/posthorn/posthorn"
 )
 
+// label is a channel or a tag of a message, or one of each together: lists can be narrowed by both. Labels are kept
+// beside what they label, in the order of the lists that they narrow.
+type label struct{ kind, name string }
+
 // The kinds of label.
 const (
 	channel = "channel"
 	tag     = "tag"
+	both    = "both" // a channel, a space, which neither can have, and a tag
 )
 
-// labels are a message's channels and tags, each with its kind. They are kept beside what they label, in the order of
-// the lists that they narrow.
-type labels [][2]string
+// noStanding is the standing of an application's messages on its list.
+const noStanding = ""
 
-func labelsOf(channels, tags []string) labels {
-	var all labels
-	for _, name := range channels {
-		all = append(all, [2]string{channel, name})
+func labelsOf(channels, tags []string) []label {
+	var all []label
+	for _, c := range channels {
+		all = append(all, label{channel, c})
 	}
-	for _, name := range tags {
-		all = append(all, [2]string{tag, name})
+	for _, t := range tags {
+		all = append(all, label{tag, t})
+		for _, c := range channels {
+			all = append(all, label{both, c + " " + t})
+		}
 	}
 	return all
 }
 
-// wantedLabels are the labels that a filter names.
-func wantedLabels(channelName, tagName string) labels {
-	var all labels
-	if channelName != "" {
-		all = append(all, [2]string{channel, channelName})
+// wantedLabel is what a filter asks for, if it does.
+func wantedLabel(channelName, tagName string) (l label, ok bool) {
+	switch {
+	case channelName != "" && tagName != "":
+		return label{both, channelName + " " + tagName}, true
+	case channelName != "":
+		return label{channel, channelName}, true
+	case tagName != "":
+		return label{tag, tagName}, true
+	default:
+		return l, false
 	}
-	if tagName != "" {
-		all = append(all, [2]string{tag, tagName})
-	}
-	return all
 }
 
-// store puts the labels on an item of its owner's list. outcome is that of an attempt, which has to be the row inserted
-// last, and nil otherwise. OR IGNORE lets a name stand twice in the list, and spares SQLite the journal that it would
-// keep to undo half an insert.
-func (l labels) store(ctx context.Context, tx *statements, owner, item, eventType string, outcome any) error {
-	if len(l) == 0 {
-		return nil
-	}
-	_, err := tx.exec(ctx, "INSERT OR IGNORE INTO label (owner_id, kind, name, item_id, item_seq, event_type, outcome)"+
-		" SELECT ?1, value ->> 0, value ->> 1, ?2, iif(?4 IS NULL, NULL, last_insert_rowid()), ?3, ?4 FROM json_each(?5)",
-		owner, item, eventType, outcome, jsonOf(&l))
-	return err
-}
-
-// subject is what a record has to know of its message.
+// subject is what the lists have to know of a message.
 type subject struct {
 	eventType string
-	labels    labels
+	labels    []label
 }
 
 // load leaves the subject of a message that isn't there empty.
-func (s *subject) load(ctx context.Context, tx *statements, messageID string) error {
+func (m *subject) load(ctx context.Context, tx *statements, messageID string) error {
 	var channels, tags []string
-	err := tx.row(ctx, []any{&s.eventType, jsonOf(&channels), jsonOf(&tags)},
+	err := tx.row(ctx, []any{&m.eventType, jsonOf(&channels), jsonOf(&tags)},
 		"SELECT event_type, channels, tags FROM message WHERE id = ?", messageID)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	s.labels = labelsOf(channels, tags)
+	m.labels = labelsOf(channels, tags)
+	return nil
+}
+
+// label puts the message's labels on an item of its owner's list. row is the item's, or nil if it needs none. A label
+// that a message has twice is one.
+func (m *subject) label(ctx context.Context, tx *statements, owner, item string, row, standing any) error {
+	for _, l := range m.labels {
+		if _, err := tx.exec(ctx, "INSERT INTO label (owner_id, kind, name, event_type, standing, item_id, item_seq)"+
+			" VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", owner, l.kind, l.name, m.eventType, standing, item, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// move changes the standing of an item that has the message's labels.
+func (m *subject) move(ctx context.Context, tx *statements, owner, item string, from, to any) error {
+	if from == to {
+		return nil
+	}
+	for _, l := range m.labels {
+		if _, err := tx.exec(ctx, "UPDATE OR IGNORE label SET standing = ? WHERE owner_id = ? AND kind = ? AND name = ?"+
+			" AND event_type = ? AND standing = ? AND item_id = ?", to, owner, l.kind, l.name, m.eventType, from, item); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -55,7 +55,8 @@ func insertMessage(ctx context.Context, tx *statements, m *posthorn.Message) err
 	if err := insertPayload(ctx, tx, m); err != nil {
 		return err
 	}
-	return labelsOf(m.Channels, m.Tags).store(ctx, tx, m.AppID, m.ID, m.EventType, nil)
+	about := subject{m.EventType, labelsOf(m.Channels, m.Tags)}
+	return about.label(ctx, tx, m.AppID, m.ID, nil, noStanding)
 }
 
 // Message implements [store.Messages].
@@ -99,7 +100,7 @@ func (s *Store) ListMessages(
 		fields = messageWithPayloadFields
 	}
 	ms, err = snapshot(ctx, s, func(on *statements) (ms store.List[posthorn.Message], err error) {
-		found, err := findKeys(ctx, on, messageShelf(), wantedMessages(appID, f), f.Window, page)
+		found, err := findKeys(ctx, on, messageShelf(appID, f), wanted{eventTypes: distinct(f.EventTypes)}, posthorn.MessageID, f.Window, page)
 		if err != nil {
 			return ms, err
 		}
@@ -120,11 +121,6 @@ func messagesByID(keys []key, withPayload bool) *query {
 	}
 	q.add(join, ids(keys))
 	return q
-}
-
-// wantedMessages is a filter in the terms of the indexes of an owner's messages.
-func wantedMessages(owner string, f store.MessageFilter) wanted {
-	return wanted{owner: owner, eventTypes: distinct(f.EventTypes), labels: wantedLabels(f.Channel, f.Tag)}
 }
 
 // Undispatched implements [store.Messages].

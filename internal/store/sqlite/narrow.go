@@ -2,102 +2,76 @@ package sqlite
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/internal/store"
 )
 
-// shelf is an index of a list: it keeps an owner's items by event type and, within that, by standing, each in order.
+// shelf is an index of a list. Behind columns that are fixed, an owner or a label of its, it has the event type of the
+// items, their standing and their key: in one event type and standing, items stand in the list's order.
 type shelf struct {
 	table     string
-	owner     string // column
+	fixed     string // condition
+	owner     []any  // its parameters
 	key       string // column
 	row       string // column, or 0
-	kind      posthorn.IDKind
-	standing  string // column; empty if the items have none
+	standing  string // column; empty if items have none
 	standings []any  // all there are
-	labelled  string // tells whether a label's item has a standing out of a list; holds one %s for the list
-}
-
-func messageShelf() shelf {
-	return shelf{table: "message", owner: "app_id", key: "id", row: "0", kind: posthorn.MessageID}
-}
-
-func deliveryShelf() shelf {
-	return shelf{
-		table: "delivery", owner: "endpoint_id", key: "message_id", row: "0", kind: posthorn.MessageID, standing: "state",
-		standings: []any{
-			posthorn.Pending, posthorn.Retrying, posthorn.Delivered, posthorn.Failed, posthorn.Held, posthorn.Cancelled,
-		},
-		labelled: "EXISTS (SELECT 1 FROM delivery d WHERE d.message_id = l.item_id AND d.endpoint_id = l.owner_id AND d.state IN %s)",
-	}
-}
-
-func attemptShelf() shelf {
-	return shelf{
-		table: "attempt", owner: "endpoint_id", key: "id", row: "seq", kind: posthorn.AttemptID, standing: "outcome",
-		standings: []any{noResponse, 1, 2, 3, 4, 5, otherClass, success},
-		labelled:  "l.outcome IN %s",
-	}
 }
 
 // wanted is what a list is narrowed to. No event types mean all of them. So do nil standings, but none mean none.
 type wanted struct {
-	owner      string
 	eventTypes []string // each once
 	standings  []any
-	labels     labels
 }
 
-const (
-	values = "(SELECT value FROM json_each(?))"
-	// weighed is how many entries of an index are counted to learn which of several is the shortest.
-	weighed = 1000
-	// hasLabel tells whether the item with a key, which takes the place of %s, has a label.
-	hasLabel = " AND EXISTS (SELECT 1 FROM label o WHERE o.owner_id = ? AND o.kind = ? AND o.name = ? AND o.item_id = %s)"
-)
+// messageShelf is that of an application's messages.
+func messageShelf(appID string, f store.MessageFilter) shelf {
+	if l, ok := wantedLabel(f.Channel, f.Tag); ok {
+		return l.shelf(appID, []any{noStanding})
+	}
+	return shelf{table: "message", fixed: "app_id = ?", owner: []any{appID}, key: "id", row: "0"}
+}
 
-// runs returns the runs of the index that hold what is wanted, in a stretch. Where several indexes have it, it takes the
-// one with the fewest entries there and has the other conditions checked along the way.
-func (f *shelf) runs(ctx context.Context, on *statements, w wanted, s stretch, descending bool) ([]run, error) {
-	if w.standings != nil && len(w.standings) == 0 {
-		return nil, nil
+// deliveryShelf is that of an endpoint's messages.
+func deliveryShelf(endpointID string, f store.MessageFilter) shelf {
+	states := []any{
+		posthorn.Pending, posthorn.Retrying, posthorn.Delivered, posthorn.Failed, posthorn.Held, posthorn.Cancelled,
 	}
-	if len(w.labels) == 0 {
-		return f.byType(ctx, on, w, s, descending)
+	if l, ok := wantedLabel(f.Channel, f.Tag); ok {
+		return l.shelf(endpointID, states)
 	}
-	best, fewest := -1, weighed
-	if len(w.labels) > 1 || len(w.eventTypes) > 0 || len(w.standings) > 0 {
-		for i, l := range w.labels {
-			n, err := countKeys(ctx, on, []run{f.byLabel(wanted{owner: w.owner, labels: labels{l}}, 0)}, s, fewest)
-			if err != nil {
-				return nil, err
-			}
-			if n < fewest {
-				best, fewest = i, n
-			}
-		}
-		if len(w.eventTypes) > 0 || len(w.standings) > 0 {
-			all, err := f.byType(ctx, on, wanted{owner: w.owner, eventTypes: w.eventTypes, standings: w.standings}, s, descending)
-			if err != nil {
-				return nil, err
-			}
-			n, err := countKeys(ctx, on, all, s, fewest)
-			if err != nil {
-				return nil, err
-			}
-			if n < fewest {
-				return f.byType(ctx, on, w, s, descending)
-			}
-		}
+	return shelf{
+		table: "delivery", fixed: "endpoint_id = ?", owner: []any{endpointID}, key: "message_id", row: "0",
+		standing: "state", standings: states,
 	}
-	return []run{f.byLabel(w, max(best, 0))}, nil
+}
+
+// attemptShelf is that of an endpoint's attempts.
+func attemptShelf(f store.AttemptFilter) shelf {
+	outcomes := []any{noResponse, 1, 2, 3, 4, 5, otherClass, success}
+	if l, ok := wantedLabel(f.Channel, f.Tag); ok {
+		return l.shelf(f.EndpointID, outcomes)
+	}
+	return shelf{
+		table: "attempt", fixed: "endpoint_id = ?", owner: []any{f.EndpointID}, key: "id", row: "seq",
+		standing: "outcome", standings: outcomes,
+	}
+}
+
+// shelf is the index of what has a label on an owner's list.
+func (l label) shelf(owner string, standings []any) shelf {
+	return shelf{
+		table: "label", fixed: "owner_id = ? AND kind = ? AND name = ?", owner: []any{owner, l.kind, l.name},
+		key: "item_id", row: "coalesce(item_seq, 0)", standing: "standing", standings: standings,
+	}
 }
 
 // findKeys returns the keys of a page, and of the item behind it if there is one.
-func findKeys(ctx context.Context, on *statements, f shelf, w wanted, window store.Window, p store.Page) ([]key, error) {
-	s := stretchOf(f.kind, window, p)
+func findKeys(
+	ctx context.Context, on *statements, f shelf, w wanted, kind posthorn.IDKind, window store.Window, p store.Page,
+) ([]key, error) {
+	s := stretchOf(kind, window, p)
 	runs, err := f.runs(ctx, on, w, s, p.QueryDescending())
 	if err != nil {
 		return nil, err
@@ -105,27 +79,13 @@ func findKeys(ctx context.Context, on *statements, f shelf, w wanted, window sto
 	return merge(ctx, on, runs, s, p.QueryDescending(), p.QueryLimit())
 }
 
-// byLabel is the run of one of the wanted labels.
-func (f *shelf) byLabel(w wanted, which int) run {
-	q := newQuery(" FROM label l WHERE l.owner_id = ? AND l.kind = ? AND l.name = ?", w.owner, w.labels[which][0], w.labels[which][1])
-	if len(w.eventTypes) > 0 {
-		q.add(" AND l.event_type IN "+values, jsonOf(&w.eventTypes))
-	}
-	if len(w.standings) > 0 {
-		q.add(" AND "+fmt.Sprintf(f.labelled, values), jsonOf(&w.standings))
-	}
-	for i, l := range w.labels {
-		if i != which {
-			q.add(fmt.Sprintf(hasLabel, "l.item_id"), w.owner, l[0], l[1])
-		}
-	}
-	return run{source: q.text.String(), args: q.args, key: "l.item_id", row: "coalesce(l.item_seq, 0)"}
-}
-
-// byType are the runs of the event types and standings that are wanted.
-func (f *shelf) byType(ctx context.Context, on *statements, w wanted, s stretch, descending bool) ([]run, error) {
+// runs returns the runs of the index that hold what is wanted, in a stretch of keys.
+func (f *shelf) runs(ctx context.Context, on *statements, w wanted, s stretch, descending bool) ([]run, error) {
 	if f.standing == "" {
 		return f.byTypeAlone(w), nil
+	}
+	if w.standings != nil && len(w.standings) == 0 {
+		return nil, nil
 	}
 	q := f.heads(w, s, descending)
 	heads, err := all(ctx, on, headFields, q.text.String(), q.args...)
@@ -135,20 +95,20 @@ func (f *shelf) byType(ctx context.Context, on *statements, w wanted, s stretch,
 	var runs []run
 	for _, h := range heads {
 		if h.key != "" {
-			runs = append(runs, f.run(w, h))
+			runs = append(runs, f.run(h))
 		}
 	}
 	return runs, nil
 }
 
-// byTypeAlone is byType of items without a standing: their index by key alone serves a list of all event types.
+// byTypeAlone are the runs of items without a standing: their index by key alone serves a list of all event types.
 func (f *shelf) byTypeAlone(w wanted) []run {
 	if len(w.eventTypes) == 0 {
-		return []run{f.run(w, head{})}
+		return []run{f.run(head{})}
 	}
 	runs := make([]run, len(w.eventTypes))
 	for i, t := range w.eventTypes {
-		runs[i] = f.run(w, head{eventType: t})
+		runs[i] = f.run(head{eventType: t})
 	}
 	return runs
 }
@@ -163,15 +123,16 @@ type head struct {
 func headFields(h *head) []any { return []any{&h.eventType, &h.standing, text{&h.key}} }
 
 // heads asks for the head of each event type and standing. Event types that aren't given are found by skipping from one
-// to the next.
+// to the next; those that are given and not there are left out.
 func (f *shelf) heads(w wanted, s stretch, descending bool) *query {
-	q := newQuery("WITH RECURSIVE ")
+	from := " FROM " + f.table + " x WHERE " + f.fixed
+	q := newQuery("WITH RECURSIVE known (event) AS (")
 	if len(w.eventTypes) > 0 {
-		q.add("type (name) AS (SELECT value FROM json_each(?))", jsonOf(&w.eventTypes))
+		q.add("SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1", jsonOf(&w.eventTypes))
+		q.add(from+" AND x.event_type = value))", f.owner...)
 	} else {
-		next := "SELECT min(event_type) FROM " + f.table + " WHERE " + f.owner + " = ?"
-		q.add("type (name) AS ("+next+" UNION ALL SELECT ("+next+" AND event_type > name) FROM type WHERE name IS NOT NULL)",
-			w.owner, w.owner)
+		q.add("SELECT min(x.event_type)"+from, f.owner...)
+		q.add(" UNION ALL SELECT (SELECT min(x.event_type)"+from+" AND x.event_type > event) FROM known WHERE event IS NOT NULL)", f.owner...)
 	}
 	first := "min"
 	if descending {
@@ -181,27 +142,20 @@ func (f *shelf) heads(w wanted, s stretch, descending bool) *query {
 	if len(standings) == 0 {
 		standings = f.standings
 	}
-	q.add(" SELECT t.name, s.value, (SELECT "+first+"(x."+f.key+") FROM "+f.table+" x WHERE x."+f.owner+" = ? AND x.event_type = t.name"+
-		" AND x."+f.standing+" = s.value AND x."+f.key+" >= ? AND x."+f.key+" < ?)"+
-		" FROM type t CROSS JOIN json_each(?) s WHERE t.name IS NOT NULL", w.owner, s.low, s.high, jsonOf(&standings))
+	q.add(" SELECT known.event, s.value, (SELECT "+first+"(x."+f.key+")"+from, f.owner...)
+	q.add(" AND x.event_type = known.event AND x."+f.standing+" = s.value AND x."+f.key+" >= ? AND x."+f.key+" < ?)"+
+		" FROM known CROSS JOIN json_each(?) s WHERE known.event IS NOT NULL", s.low, s.high, jsonOf(&standings))
 	return q
 }
 
 // run is the run that begins with a head.
-func (f *shelf) run(w wanted, h head) run {
-	q := newQuery(" FROM "+f.table+" x WHERE x."+f.owner+" = ?", w.owner)
-	if len(w.eventTypes) > 0 || f.standing != "" {
-		q.add(" AND x.event_type = ?", h.eventType)
+func (f *shelf) run(h head) run {
+	q := newQuery(" FROM "+f.table+" WHERE "+f.fixed, f.owner...)
+	if h.eventType != "" || f.standing != "" {
+		q.add(" AND event_type = ?", h.eventType)
 	}
 	if f.standing != "" {
-		q.add(" AND x."+f.standing+" = ?", h.standing)
+		q.add(" AND "+f.standing+" = ?", h.standing)
 	}
-	row := f.row
-	if row != "0" {
-		row = "x." + row
-	}
-	for _, l := range w.labels {
-		q.add(fmt.Sprintf(hasLabel, "x."+f.key), w.owner, l[0], l[1])
-	}
-	return run{source: q.text.String(), args: q.args, key: "x." + f.key, row: row, head: h.key}
+	return run{source: q.text.String(), args: q.args, key: f.key, row: f.row, head: h.key}
 }

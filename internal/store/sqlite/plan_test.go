@@ -74,7 +74,7 @@ func requirePlan(t *testing.T, s *Store, q *query, indexes ...string) {
 	require.NotContains(t, steps, "TEMP B-TREE", q.text.String())
 	for step := range strings.Lines(steps) {
 		if strings.HasPrefix(step, "SCAN") {
-			require.Regexp(t, " VIRTUAL TABLE |CONSTANT ROW|^SCAN (type|t)\n|^SCAN .subquery", step, "%s\nin\n%s", q.text.String(), steps)
+			require.Regexp(t, " VIRTUAL TABLE |CONSTANT ROW|^SCAN known\n|^SCAN .subquery", step, "%s\nin\n%s", q.text.String(), steps)
 		}
 	}
 }

@@ -55,8 +55,9 @@ type recording struct {
 // deliveryRow is a delivery with what the vocabulary does not know of.
 type deliveryRow struct {
 	posthorn.Delivery
-	newest         string // ID of the newest scheduled attempt
-	eventType      string // the message's
+	newest         string                 // ID of the newest scheduled attempt
+	eventType      string                 // the message's
+	before         posthorn.DeliveryState // as it is stored
 	exists, change bool
 }
 
@@ -124,7 +125,7 @@ func (r *recording) load(rec store.Record) error {
 	}
 	r.deliveries = make(map[string]*deliveryRow, len(endpoints))
 	for _, d := range found {
-		d.exists = true
+		d.exists, d.before = true, d.State
 		r.deliveries[d.EndpointID] = &d
 	}
 	for _, endpoint := range endpoints {
@@ -154,7 +155,14 @@ func (r *recording) attempt(a *posthorn.Attempt) error {
 	if a.Trigger == posthorn.Automatic {
 		d.newest = max(d.newest, a.ID)
 	}
-	return r.message.labels.store(r.ctx, r.tx, a.EndpointID, a.ID, a.EventType, outcomeOf(a))
+	if len(r.message.labels) == 0 {
+		return nil
+	}
+	var row int64
+	if err := r.tx.row(r.ctx, []any{&row}, "SELECT last_insert_rowid()"); err != nil {
+		return err
+	}
+	return r.message.label(r.ctx, r.tx, a.EndpointID, a.ID, row, outcomeOf(a))
 }
 
 func (r *recording) save(d *deliveryRow) error {
@@ -162,12 +170,15 @@ func (r *recording) save(d *deliveryRow) error {
 	if d.exists {
 		_, err := r.tx.exec(r.ctx, "UPDATE delivery SET state = ?, reason = ?, attempts = ?, scheduled = ?, next_at = ?, updated_at = ?,"+
 			" newest = ? WHERE message_id = ? AND endpoint_id = ?", append(args[3:len(args)-1], d.MessageID, d.EndpointID)...)
-		return err
+		if err != nil {
+			return err
+		}
+		return r.message.move(r.ctx, r.tx, d.EndpointID, d.MessageID, d.before, d.State)
 	}
 	_, err := r.tx.exec(r.ctx,
 		"INSERT INTO delivery ("+deliveryRowColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", args...)
 	if err != nil {
 		return err
 	}
-	return r.message.labels.store(r.ctx, r.tx, d.EndpointID, d.MessageID, d.eventType, nil)
+	return r.message.label(r.ctx, r.tx, d.EndpointID, d.MessageID, nil, d.State)
 }

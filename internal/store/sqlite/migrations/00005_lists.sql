@@ -33,30 +33,30 @@ ALTER TABLE attempt ADD COLUMN outcome INTEGER GENERATED ALWAYS AS
 DROP INDEX attempt_by_endpoint;
 CREATE INDEX attempt_by_endpoint ON attempt (endpoint_id, event_type, outcome, id);
 
--- The channels and tags of messages, once for each list that can be narrowed by them: an application's messages, an
--- endpoint's messages, and an endpoint's attempts. A message that has none costs nothing here.
+-- The channels and tags of messages, and the pairs of them, once for each list that can be narrowed by them: an
+-- application's messages, an endpoint's messages, and an endpoint's attempts. A message that has none costs nothing here.
 CREATE TABLE label (
     owner_id   TEXT NOT NULL,       -- whose list: an application or an endpoint
-    kind       TEXT NOT NULL,       -- 'channel' or 'tag'
+    kind       TEXT NOT NULL,       -- 'channel', 'tag', or 'both'
     name       TEXT NOT NULL,
+    event_type TEXT NOT NULL,       -- of the message
+    standing   NOT NULL,            -- of an endpoint's message its state, of an attempt its outcome, otherwise ''
     item_id    TEXT NOT NULL,       -- what is listed: a message or an attempt
     item_seq   INTEGER,             -- of an attempt
-    event_type TEXT NOT NULL,       -- of the message, to check the other filters without reading the item
-    outcome    INTEGER,             -- of an attempt, likewise
-    CONSTRAINT label_key PRIMARY KEY (owner_id, kind, name, item_id) -- serves all lists by channel or tag
+    CONSTRAINT label_key PRIMARY KEY (owner_id, kind, name, event_type, standing, item_id) -- serves all lists by channel or tag
 ) WITHOUT ROWID;
 
-INSERT OR IGNORE INTO label (owner_id, kind, name, item_id, event_type)
-SELECT m.app_id, 'channel', c.value, m.id, m.event_type
+INSERT OR IGNORE INTO label (owner_id, kind, name, event_type, standing, item_id)
+SELECT m.app_id, 'channel', c.value, m.event_type, '', m.id
 FROM message m, json_each(m.channels) c
 WHERE m.channels IS NOT NULL;
 
-INSERT OR IGNORE INTO label (owner_id, kind, name, item_id, event_type)
-SELECT d.endpoint_id, 'channel', c.value, m.id, m.event_type
+INSERT OR IGNORE INTO label (owner_id, kind, name, event_type, standing, item_id)
+SELECT d.endpoint_id, 'channel', c.value, m.event_type, d.state, m.id
 FROM message m, json_each(m.channels) c CROSS JOIN delivery d ON d.message_id = m.id
 WHERE m.channels IS NOT NULL;
 
-INSERT OR IGNORE INTO label (owner_id, kind, name, item_id, item_seq, event_type, outcome)
-SELECT a.endpoint_id, 'channel', c.value, a.id, a.seq, a.event_type, a.outcome
+INSERT OR IGNORE INTO label (owner_id, kind, name, event_type, standing, item_id, item_seq)
+SELECT a.endpoint_id, 'channel', c.value, m.event_type, a.outcome, a.id, a.seq
 FROM message m, json_each(m.channels) c CROSS JOIN attempt a ON a.message_id = m.id
 WHERE m.channels IS NOT NULL;
