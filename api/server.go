@@ -40,15 +40,16 @@ type Dispatcher interface {
 
 // Options are what a Server is made of.
 type Options struct {
-	Store      store.Store
-	Dispatcher Dispatcher
-	Tokens     *Tokens          // verifies the bearer tokens of requests
-	Clients    Clients          // who is served; default: everybody
-	Limits     RateLimits       // default: none
-	PublicURL  string           // where browsers find this server, for the links it gives out; default: http://127.0.0.1:8071
-	Logger     *slog.Logger     // default: discard
-	Now        func() time.Time // default: time.Now
-	Version    string           // shown in the OpenAPI document; default "dev"
+	Store       store.Store
+	Dispatcher  Dispatcher
+	Tokens      *Tokens          // verifies the bearer tokens of requests
+	Clients     Clients          // who is served; default: everybody
+	Limits      RateLimits       // default: none
+	BodyTimeout time.Duration    // for sending the body of a request; default: 30 seconds
+	PublicURL   string           // where browsers find this server, for the links it gives out; default: http://127.0.0.1:8071
+	Logger      *slog.Logger     // default: discard
+	Now         func() time.Time // default: time.Now
+	Version     string           // shown in the OpenAPI document; default "dev"
 }
 
 func (o Options) validate() error {
@@ -79,6 +80,7 @@ type Server struct {
 	perToken    *limiter
 	perAddress  *limiter
 	publicURL   string
+	bodyTimeout time.Duration
 }
 
 // New returns a server with all routes in place.
@@ -87,13 +89,14 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("options of the API: %w", err)
 	}
 	s := &Server{
-		store:      o.Store,
-		dispatcher: o.Dispatcher,
-		tokens:     o.Tokens,
-		log:        cmp.Or(o.Logger, slog.New(slog.DiscardHandler)),
-		now:        o.Now,
-		clients:    o.Clients,
-		publicURL:  strings.TrimRight(cmp.Or(o.PublicURL, "http://127.0.0.1:8071"), "/"),
+		store:       o.Store,
+		dispatcher:  o.Dispatcher,
+		tokens:      o.Tokens,
+		log:         cmp.Or(o.Logger, slog.New(slog.DiscardHandler)),
+		now:         o.Now,
+		clients:     o.Clients,
+		bodyTimeout: cmp.Or(o.BodyTimeout, 30*time.Second),
+		publicURL:   strings.TrimRight(cmp.Or(o.PublicURL, "http://127.0.0.1:8071"), "/"),
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -124,7 +127,9 @@ func (s *Server) build(version string) (http.Handler, error) {
 	wire := humagin.New(engine, s.config(version))
 	wire.UseMiddleware(s.authenticate)
 	for _, r := range s.routes() {
-		r.register(wire, r.operation(wire.OpenAPI().Components.Schemas))
+		op := r.operation(wire.OpenAPI().Components.Schemas)
+		op.BodyReadTimeout = s.bodyTimeout
+		r.register(wire, op)
 	}
 	servePortal(engine)
 	forgetHumaErrors(wire.OpenAPI())
