@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/internal/config"
 )
 
 // pair is a key in all forms that a key file can have.
@@ -166,6 +167,15 @@ func TestAlgorithms(t *testing.T) {
 		})
 	}
 
+	t.Run("are all that can be set", func(t *testing.T) {
+		t.Parallel()
+		var known []string
+		for _, method := range algorithms {
+			known = append(known, method.Alg())
+		}
+		require.Equal(t, config.JWTAlgorithms, known)
+		require.Contains(t, known, DefaultAlgorithm)
+	})
 	t.Run("a public key verifies and can't sign", func(t *testing.T) {
 		t.Parallel()
 		tokens, err := ParseTokens("RS256", []byte(rsaPair().spk))
