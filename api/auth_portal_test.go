@@ -126,6 +126,7 @@ func TestWhoami(t *testing.T) {
 	ask := func(t *testing.T, token string) map[string]any {
 		r := b.in(t).as(token, "GET", "/auth/whoami", "")
 		require.Equal(t, http.StatusOK, r.status, r.body)
+		require.Equal(t, "no-store", r.header.Get("Cache-Control"))
 		var out map[string]any
 		require.NoError(t, json.Unmarshal([]byte(r.body), &out))
 		require.True(t, posthorn.TokenID.Valid(out["tokenId"].(string)))

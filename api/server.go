@@ -128,7 +128,7 @@ func (s *Server) build(version string) (http.Handler, error) {
 	wire.UseMiddleware(s.authenticate)
 	for _, r := range s.routes() {
 		op := r.operation(wire.OpenAPI().Components.Schemas)
-		op.BodyReadTimeout = s.bodyTimeout
+		op.BodyReadTimeout, op.MaxBodyBytes = s.bodyTimeout, maxBody+1 // huma refuses a body of exactly the maximum
 		r.register(wire, op)
 	}
 	servePortal(engine)

@@ -141,7 +141,6 @@ func (t *Tokens) Issue(g Grant) (string, error) {
 			Subject:   subject,
 			ID:        posthorn.TokenID.New(),
 			IssuedAt:  jwt.NewNumericDate(now),
-			NotBefore: jwt.NewNumericDate(now),
 			ExpiresAt: jwt.NewNumericDate(now.Add(life)),
 		},
 		Org: org, FeatureFlags: g.FeatureFlags, ReadOnly: g.ReadOnly, Capabilities: g.Capabilities, Session: g.Session, Networks: g.Networks,
