@@ -141,6 +141,7 @@ func TestWhoami(t *testing.T) {
 		"envId": posthorn.DefaultOrg, "appId": app, "sessionId": "user_1", "permissionSource": "SvixJwt", "readOnly": true,
 		"capabilities": []any{"ViewBase"}, "featureFlags": []any{"beta"},
 	}, ask(t, b.issue(Grant{App: app, Session: "user_1", ReadOnly: true, Capabilities: []Capability{ViewBase}, FeatureFlags: []string{"beta"}})))
+	require.Equal(t, []any{}, ask(t, b.issue(Grant{App: app, Capabilities: []Capability{}}))["capabilities"], "narrowed to nothing is narrowed")
 }
 
 func TestFeatureFlags(t *testing.T) {

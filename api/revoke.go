@@ -61,7 +61,7 @@ func (s *Server) expireAll(ctx context.Context, in *expireAllIn) (*nothing, erro
 type revokeTokenIn struct {
 	Body struct {
 		Token   string `json:"token,omitempty" maxLength:"16384" doc:"The token to revoke."`
-		TokenID string `json:"tokenId,omitempty" maxLength:"256" doc:"Or its id: the claim jti, which whoami shows as tokenId. It need not be known here."`
+		TokenID string `json:"tokenId,omitempty" maxLength:"128" pattern:"^[!-~]+$" doc:"Or its id: the claim jti, which whoami shows as tokenId. It need not be known here."`
 	}
 }
 

@@ -22,10 +22,7 @@ const (
 	MaxTokenLife          = OrganisationTokenLife
 )
 
-const (
-	tokenIssuer = "posthorn"
-	maxTokenID  = 256
-)
+const tokenIssuer = "posthorn"
 
 // endOfTime is the last moment that can be written in an answer. A token may say that it lasts longer.
 var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
@@ -102,6 +99,8 @@ func (g Grant) validate() error {
 		return fmt.Errorf("%q is not the id of an application", g.App)
 	case g.Life < 0 || g.Life > MaxTokenLife:
 		return fmt.Errorf("a token can't be good for %s", g.Life)
+	case g.Session != "" && !presentable(g.Session):
+		return fmt.Errorf("a session can't be called %q", g.Session)
 	default:
 		return nil
 	}
@@ -176,14 +175,14 @@ func (t *Tokens) read(token string) (caller, error) {
 		}
 		return caller{}, errInvalidToken()
 	}
-	if _, extended := parsed.Header["crit"]; extended || len(c.ID) > maxTokenID {
+	if _, extended := parsed.Header["crit"]; extended {
 		return caller{}, errInvalidToken() // an extension that must be understood isn't
 	}
 	who, ok := c.caller()
 	if !ok {
 		return caller{}, errInvalidToken()
 	}
-	if who.token == "" {
+	if !presentable(who.token) {
 		who.token = fingerprint(token)
 	}
 	return who, nil
@@ -201,6 +200,8 @@ func (c *claims) caller() (caller, bool) {
 		who.issued = c.IssuedAt.Time
 	}
 	switch {
+	case c.Session != "" && !presentable(c.Session):
+		return caller{}, false
 	case c.Org == "" && validOrg(c.Subject):
 		who.org = c.Subject
 	case validOrg(c.Org) && posthorn.ApplicationID.Valid(c.Subject):
@@ -211,7 +212,7 @@ func (c *claims) caller() (caller, bool) {
 	return who, true
 }
 
-// fingerprint identifies a token that has no id, by what is signed: a signature can have more than one spelling.
+// fingerprint identifies a token that has no id, or none that can be shown, by what is signed: a signature can have more than one spelling.
 func fingerprint(token string) string {
 	signed := token[:max(strings.LastIndexByte(token, '.'), 0)]
 	sum := sha256.Sum256([]byte(signed))
