@@ -55,6 +55,7 @@ func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 		next(x)
 		return
 	}
+	x.SetHeader("Cache-Control", "no-store") // answers may hold secrets, and differ by token
 	who, err := s.identifyCaller(x)
 	if err == nil {
 		err = s.permit(x, who)

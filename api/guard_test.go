@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -80,6 +81,17 @@ type countingStore struct {
 func (c *countingStore) RevocationsOf(ctx context.Context, org string, subjects []string) ([]posthorn.Revocation, error) {
 	c.looked.Add(1)
 	return c.Store.RevocationsOf(ctx, org, subjects)
+}
+
+// outside gets a path that is not one of the API's.
+func (b *bundle) outside(path string) reply {
+	b.t.Helper()
+	response, err := http.Get(b.url + path)
+	require.NoError(b.t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(b.t, err)
+	return reply{status: response.StatusCode, header: response.Header, body: string(body)}
 }
 
 func nothingToReplace() *strings.Replacer { return strings.NewReplacer() }

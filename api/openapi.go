@@ -34,7 +34,9 @@ func (s *Server) operations(wire huma.API) ([]byte, error) {
 	document := wire.OpenAPI()
 	routes := s.routes()
 	for _, r := range routes {
-		r.register(wire, r.operation())
+		op := r.operation()
+		op.BodyReadTimeout, op.MaxBodyBytes = s.bodyTimeout, maxBody+1 // huma refuses a body of exactly the maximum
+		r.register(wire, op)
 	}
 	complete(document, routes)
 	return render(document)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -12,7 +13,17 @@ import (
 
 // logout ends the token of the request, also if it is limited to reading.
 func (s *Server) logout(ctx context.Context, _ *struct{}) (*nothing, error) {
-	return nil, s.revocations.revoke(ctx, callerOf(ctx).revocation(s.now()))
+	return nil, s.revoke(ctx, callerOf(ctx).revocation(s.now()))
+}
+
+// revoke ends tokens and says so in the log: their ids are no secret.
+func (s *Server) revoke(ctx context.Context, all ...posthorn.Revocation) error {
+	if err := s.revocations.revoke(ctx, all...); err != nil {
+		return err
+	}
+	s.log.LogAttrs(ctx, slog.LevelInfo, "tokens revoked", requestID(ctx),
+		slog.String("organisation", all[0].OrgID), slog.String("subject", all[0].Subject), slog.Int("subjects", len(all)), slog.Time("at", all[0].At))
+	return nil
 }
 
 type applicationTokenExpireIn struct {
@@ -44,13 +55,13 @@ func (s *Server) expireAll(ctx context.Context, in *expireAllIn) (*nothing, erro
 			all = append(all, r)
 		}
 	}
-	return nil, s.revocations.revoke(ctx, all...)
+	return nil, s.revoke(ctx, all...)
 }
 
 type revokeTokenIn struct {
 	Body struct {
 		Token   string `json:"token,omitempty" maxLength:"16384" doc:"The token to revoke."`
-		TokenID string `json:"tokenId,omitempty" maxLength:"256" doc:"Or its id: the claim jti, which whoami shows as tokenId. It need not be known here."`
+		TokenID string `json:"tokenId,omitempty" maxLength:"128" pattern:"^[!-~]+$" doc:"Or its id: the claim jti, which whoami shows as tokenId. It need not be known here."`
 	}
 }
 
@@ -61,7 +72,7 @@ func (s *Server) revokeToken(ctx context.Context, in *revokeTokenIn) (*nothing, 
 	case (in.Body.Token == "") == (in.Body.TokenID == ""):
 		return nil, invalidField("body", "must have either token or tokenId")
 	case in.Body.TokenID != "":
-		return nil, s.revocations.revoke(ctx, posthorn.Revocation{OrgID: org, Subject: posthorn.TokenSubject(in.Body.TokenID), At: now})
+		return nil, s.revoke(ctx, posthorn.Revocation{OrgID: org, Subject: posthorn.TokenSubject(in.Body.TokenID), At: now})
 	}
 	who, err := s.tokens.read(in.Body.Token)
 	switch {
@@ -70,5 +81,5 @@ func (s *Server) revokeToken(ctx context.Context, in *revokeTokenIn) (*nothing, 
 	case err != nil || who.org != org:
 		return nil, invalidField("body.token", "must be a token of this organisation")
 	}
-	return nil, s.revocations.revoke(ctx, who.revocation(now))
+	return nil, s.revoke(ctx, who.revocation(now))
 }

@@ -45,15 +45,16 @@ type Dispatcher interface {
 
 // Options are what a Server is made of.
 type Options struct {
-	Store      store.Store
-	Dispatcher Dispatcher
-	Tokens     *Tokens          // verifies the bearer tokens of requests
-	Clients    Clients          // who is served; default: everybody
-	Limits     RateLimits       // default: none
-	PublicURL  string           // where browsers find this server, for the links it gives out; default: http://127.0.0.1:8071
-	Logger     *slog.Logger     // default: discard
-	Now        func() time.Time // default: time.Now
-	Version    string           // shown in the OpenAPI document; default "dev"
+	Store       store.Store
+	Dispatcher  Dispatcher
+	Tokens      *Tokens          // verifies the bearer tokens of requests
+	Clients     Clients          // who is served; default: everybody
+	Limits      RateLimits       // default: none
+	BodyTimeout time.Duration    // for sending the body of a request; default: 30 seconds
+	PublicURL   string           // where browsers find this server, for the links it gives out; default: http://127.0.0.1:8071
+	Logger      *slog.Logger     // default: discard
+	Now         func() time.Time // default: time.Now
+	Version     string           // shown in the OpenAPI document; default "dev"
 }
 
 func (o Options) validate() error {
@@ -85,6 +86,7 @@ type Server struct {
 	perToken    *limiter
 	perAddress  *limiter
 	publicURL   string
+	bodyTimeout time.Duration
 }
 
 // New returns a server with all routes in place.
@@ -93,14 +95,15 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("options of the API: %w", err)
 	}
 	s := &Server{
-		store:      o.Store,
-		dispatcher: o.Dispatcher,
-		tokens:     o.Tokens,
-		catalogue:  catalogue.New(o.Store),
-		log:        cmp.Or(o.Logger, slog.New(slog.DiscardHandler)),
-		now:        o.Now,
-		clients:    o.Clients,
-		publicURL:  strings.TrimRight(cmp.Or(o.PublicURL, "http://127.0.0.1:8071"), "/"),
+		store:       o.Store,
+		dispatcher:  o.Dispatcher,
+		tokens:      o.Tokens,
+		catalogue:   catalogue.New(o.Store),
+		log:         cmp.Or(o.Logger, slog.New(slog.DiscardHandler)),
+		now:         o.Now,
+		clients:     o.Clients,
+		bodyTimeout: cmp.Or(o.BodyTimeout, 30*time.Second),
+		publicURL:   strings.TrimRight(cmp.Or(o.PublicURL, "http://127.0.0.1:8071"), "/"),
 	}
 	if s.now == nil {
 		s.now = time.Now

@@ -22,10 +22,10 @@ const (
 	MaxTokenLife          = OrganisationTokenLife
 )
 
-const (
-	tokenIssuer = "posthorn"
-	maxTokenID  = 256
-)
+const tokenIssuer = "posthorn"
+
+// endOfTime is the last moment that can be written in an answer. A token may say that it lasts longer.
+var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
 // ErrCannotSign means that a server knows public keys only.
 var ErrCannotSign = errors.New("only a public key is set, which verifies tokens but can't make them")
@@ -99,6 +99,8 @@ func (g Grant) validate() error {
 		return fmt.Errorf("%q is not the id of an application", g.App)
 	case g.Life < 0 || g.Life > MaxTokenLife:
 		return fmt.Errorf("a token can't be good for %s", g.Life)
+	case g.Session != "" && !presentable(g.Session):
+		return fmt.Errorf("a session can't be called %q", g.Session)
 	default:
 		return nil
 	}
@@ -138,7 +140,6 @@ func (t *Tokens) Issue(g Grant) (string, error) {
 			Subject:   subject,
 			ID:        posthorn.TokenID.New(),
 			IssuedAt:  jwt.NewNumericDate(now),
-			NotBefore: jwt.NewNumericDate(now),
 			ExpiresAt: jwt.NewNumericDate(now.Add(life)),
 		},
 		Org: org, FeatureFlags: g.FeatureFlags, ReadOnly: g.ReadOnly, Capabilities: g.Capabilities, Session: g.Session, Networks: g.Networks,
@@ -174,14 +175,14 @@ func (t *Tokens) read(token string) (caller, error) {
 		}
 		return caller{}, errInvalidToken()
 	}
-	if _, extended := parsed.Header["crit"]; extended || len(c.ID) > maxTokenID {
+	if _, extended := parsed.Header["crit"]; extended {
 		return caller{}, errInvalidToken() // an extension that must be understood isn't
 	}
 	who, ok := c.caller()
 	if !ok {
 		return caller{}, errInvalidToken()
 	}
-	if who.token == "" {
+	if !presentable(who.token) {
 		who.token = fingerprint(token)
 	}
 	return who, nil
@@ -192,10 +193,15 @@ func (c *claims) caller() (caller, bool) {
 		token: c.ID, session: c.Session, flags: c.FeatureFlags, readOnly: c.ReadOnly,
 		capabilities: c.Capabilities, networks: c.Networks, expires: c.ExpiresAt.Time,
 	}
+	if who.expires.After(endOfTime) {
+		who.expires = endOfTime
+	}
 	if c.IssuedAt != nil {
 		who.issued = c.IssuedAt.Time
 	}
 	switch {
+	case c.Session != "" && !presentable(c.Session):
+		return caller{}, false
 	case c.Org == "" && validOrg(c.Subject):
 		who.org = c.Subject
 	case validOrg(c.Org) && posthorn.ApplicationID.Valid(c.Subject):
@@ -206,7 +212,7 @@ func (c *claims) caller() (caller, bool) {
 	return who, true
 }
 
-// fingerprint identifies a token that has no id, by what is signed: a signature can have more than one spelling.
+// fingerprint identifies a token that has no id, or none that can be shown, by what is signed: a signature can have more than one spelling.
 func fingerprint(token string) string {
 	signed := token[:max(strings.LastIndexByte(token, '.'), 0)]
 	sum := sha256.Sum256([]byte(signed))

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/internal/config"
 )
 
 // pair is a key in all forms that a key file can have.
@@ -119,6 +120,7 @@ func TestTokens(t *testing.T) {
 		tokens, _ := setup(t)
 		for _, g := range []Grant{
 			{}, {Org: "acme"}, {Org: "acme", App: app}, {Org: "org_acme", App: "acme"}, {Org: "org_acme", Life: MaxTokenLife + 1}, {Org: "org_acme", Life: -1},
+			{Org: "org_acme", App: app, Session: "two words"},
 		} {
 			_, err := tokens.Issue(g)
 			require.Error(t, err, g)
@@ -126,18 +128,22 @@ func TestTokens(t *testing.T) {
 		_, err := tokens.Application("org_acme", "")
 		require.Error(t, err)
 	})
-	t.Run("without an id are told apart by what is signed", func(t *testing.T) {
+	t.Run("without an id that can be shown are told apart by what is signed", func(t *testing.T) {
 		t.Parallel()
 		tokens, _ := setup(t)
-		sign := func(subject string) string {
-			token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": subject, "exp": start.Add(time.Hour).Unix()}).SignedString(testTokenSecret)
+		sign := func(subject string, id any) string {
+			token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"sub": subject, "exp": start.Add(time.Hour).Unix(), "jti": id}).SignedString(testTokenSecret)
 			require.NoError(t, err)
 			who, err := tokens.read(token)
 			require.NoError(t, err)
 			return who.token
 		}
-		require.Equal(t, sign("org_a"), sign("org_a"))
-		require.NotEqual(t, sign("org_a"), sign("org_b"))
+		for _, id := range []any{nil, "", "\x00", "two words", strings.Repeat("x", 129)} {
+			require.Regexp(t, "^sha256-[A-Za-z0-9_-]{43}$", sign("org_a", id))
+			require.Equal(t, sign("org_a", id), sign("org_a", id))
+			require.NotEqual(t, sign("org_a", id), sign("org_b", id))
+		}
+		require.Equal(t, "mine-1", sign("org_a", "mine-1"))
 	})
 }
 
@@ -166,6 +172,15 @@ func TestAlgorithms(t *testing.T) {
 		})
 	}
 
+	t.Run("are all that can be set", func(t *testing.T) {
+		t.Parallel()
+		var known []string
+		for _, method := range algorithms {
+			known = append(known, method.Alg())
+		}
+		require.Equal(t, config.JWTAlgorithms, known)
+		require.Contains(t, known, DefaultAlgorithm)
+	})
 	t.Run("a public key verifies and can't sign", func(t *testing.T) {
 		t.Parallel()
 		tokens, err := ParseTokens("RS256", []byte(rsaPair().spk))

@@ -14,8 +14,8 @@ type whoamiOut struct {
 	TokenID          string       `json:"tokenId" doc:"Revokes the token; not in Svix."`
 	ExpiresAt        time.Time    `json:"expiresAt" doc:"Not in Svix."`
 	ReadOnly         bool         `json:"readOnly" doc:"Not in Svix."`
-	Capabilities     []Capability `json:"capabilities,omitempty" doc:"What the token is narrowed to; missing if it is not. Not in Svix."`
-	FeatureFlags     []string     `json:"featureFlags,omitempty" doc:"Not in Svix."`
+	Capabilities     []Capability `json:"capabilities,omitzero" nullable:"false" doc:"What the token is narrowed to; missing if it is not. Not in Svix."`
+	FeatureFlags     []string     `json:"featureFlags,omitempty" nullable:"false" doc:"Not in Svix."`
 }
 
 func (s *Server) whoami(ctx context.Context, _ *struct{}) (*answer[whoamiOut], error) {

@@ -84,6 +84,13 @@ func TestBadFlagsAreRefused(t *testing.T) {
 		"an unknown durability":               {"--durability", "some"},
 		"an unknown form of log":              {"--log-format", "xml"},
 		"an unknown level":                    {"--log-level", "loud"},
+		"an algorithm that signs nothing":     {"--jwt-algorithm", "none"},
+		"an algorithm without its keys":       {"--jwt-algorithm", "RS256"},
+		"an address that is no URL":           {"--public-url", "hooks.example.com"},
+		"clients that are no network":         {"--allow-clients", "everybody"},
+		"a proxy that is no network":          {"--trusted-proxies", "nginx"},
+		"a rate that is none":                 {"--rate-limit-token", "fast"},
+		"a rate that lets nothing through":    {"--rate-limit-address", "10:0"},
 		"an unknown flag":                     {"--port", "8071"},
 	} {
 		t.Run(name, func(t *testing.T) {

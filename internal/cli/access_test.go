@@ -5,8 +5,21 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/posthorn/posthorn/api"
 	"github.com/posthorn/posthorn/internal/config"
 )
+
+func TestFlagsKnowAllThereIs(t *testing.T) {
+	t.Parallel()
+	for _, algorithm := range config.JWTAlgorithms {
+		require.Equal(t, algorithm, configured(t, setup(t), "dev", "--jwt-algorithm", algorithm, "--jwt-key-file", "key").JWT.Algorithm)
+	}
+	for _, capability := range api.Capabilities() {
+		b := setup(t)
+		require.Equal(t, 0, b.run(t, "token", "--data-dir", b.dataDir, "--capabilities", string(capability)), b.stderr)
+		require.Contains(t, b.stdout.String(), "Capabilities:["+string(capability)+"]")
+	}
+}
 
 func TestRates(t *testing.T) {
 	t.Parallel()
