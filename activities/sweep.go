@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -19,12 +20,17 @@ const (
 
 // SweepResult counts what a sweep did.
 type SweepResult struct {
-	Started int // messages whose workflow had never begun
+	Started  int // messages whose workflow had never begun
+	Payloads int // payloads removed because their time was over
 }
 
-// Sweep starts the workflows of stored messages that have none: those whose process ended between the two steps.
+// Sweep starts the workflows of stored messages that have none: those whose process ended between the two steps. And it
+// removes what is kept for a time that is over.
 func (a *Activities) Sweep(ctx context.Context) (SweepResult, error) {
-	return a.StartUndispatched(ctx, a.Now().Add(-sweepAge))
+	result, err := a.StartUndispatched(ctx, a.Now().Add(-sweepAge))
+	var expiring error
+	result.Payloads, expiring = a.expire(ctx)
+	return result, cmp.Or(err, expiring)
 }
 
 // StartUndispatched is a sweep over all messages that were stored before a moment.

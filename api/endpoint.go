@@ -43,7 +43,7 @@ func (in *EndpointUpdate) replace(e *posthorn.Endpoint) {
 
 type endpointIn struct {
 	EndpointUpdate
-	Secret string `json:"secret,omitempty" writeOnly:"true" doc:"Signing secret: whsec_ and 24 to 75 bytes in base64, or whsk_ and an Ed25519 key. Default: a fresh whsec_ one."`
+	Secret string `json:"secret,omitempty" writeOnly:"true" doc:"Signing secret: whsec_ and 24 to 75 bytes in base64, or whsk_ and an Ed25519 key. Default: a fresh one of the server's default kind."`
 }
 
 type endpointPatch struct {
@@ -93,8 +93,8 @@ func (s *Server) endpoint(ctx context.Context, path EndpointPath) (posthorn.Endp
 
 // checkEndpoint checks what the input has made of an endpoint.
 func (s *Server) checkEndpoint(ctx context.Context, e *posthorn.Endpoint) error {
-	if err := cmp.Or(
-		checkURL(e.URL),
+	if err := problems(
+		s.checkURL(e.URL),
 		checkUID("body.uid", posthorn.EndpointID, e.UID),
 		checkNames("body.eventTypes", e.EventTypes, 0, maxName),
 		checkNames("body.channels", e.Channels, maxEndpointChannels, maxChannel),
@@ -153,7 +153,7 @@ func (s *Server) createEndpoint(ctx context.Context, in *createEndpointIn) (*ans
 	if err != nil {
 		return nil, err
 	}
-	key, err := parseSecret("body.secret", in.Body.Secret)
+	key, err := s.parseSecret("body.secret", in.Body.Secret)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +193,7 @@ func (s *Server) updateEndpoint(ctx context.Context, in *updateEndpointIn) (*ans
 	if err != nil {
 		return nil, err
 	}
-	made := newEndpoint(owner.ID, signing.NewSymmetricKey(), s.clock())
+	made := newEndpoint(owner.ID, s.newKey(), s.clock())
 	made.UID = in.Body.UID
 	in.Body.replace(&made)
 	if err := s.checkEndpoint(ctx, &made); err != nil {
@@ -253,7 +253,12 @@ func (s *Server) patchEndpoint(ctx context.Context, in *patchEndpointIn) (*answe
 		p.ThrottleRate.or(p.RateLimit).orZero(&e.ThrottleRate)
 		p.Metadata.orZero(&e.Metadata)
 		e.EventTypes, e.Channels, e.UpdatedAt = unique(e.EventTypes), unique(e.Channels), s.clock()
-		return cmp.Or(checkURL(e.URL), checkUID("body.uid", posthorn.EndpointID, e.UID), checkMetadata(e.Metadata))
+		if p.URL.Set { // an address of before the setting for https may stay
+			if err := s.checkURL(e.URL); err != nil {
+				return err
+			}
+		}
+		return cmp.Or(checkUID("body.uid", posthorn.EndpointID, e.UID), checkMetadata(e.Metadata))
 	})
 	if err != nil {
 		return nil, err

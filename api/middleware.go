@@ -92,6 +92,7 @@ func allowAnyOrigin(c *gin.Context) {
 	h := c.Writer.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Access-Control-Expose-Headers", requestIDHeader)
+	h.Add("Access-Control-Expose-Headers", replayedHeader)
 	if c.Request.Method != http.MethodOptions || c.GetHeader("Access-Control-Request-Method") == "" {
 		c.Next()
 		return

@@ -57,8 +57,11 @@ func (s *Server) routes() []route {
 		{remove, evtype, "v1.event-type.delete", organisation, codes{204}, "Archive or expunge an event type", handle(s, s.deleteEventType)},
 
 		{get, app + "/msg", "v1.message.list", application, codes{200}, "List an application's messages", handle(s, s.listMessages)},
-		{post, app + "/msg", "v1.message.create", organisation, codes{202}, "Send a message to an application", handleRaw[messageIn](s, maxMessageBody, s.createMessage)},
+		{post, app + "/msg", "v1.message.create", organisation, codes{202}, "Send a message to an application", settling(handleRaw[messageIn](s, maxMessageBody, s.createMessage))},
+		{post, app + "/msg/batch", "v1.message.create-batch", organisation, codes{202}, "Send many messages to an application (not in Svix)", settling(patient(handleRaw[createMessagesIn](s, maxBatchBody, s.createMessages)))},
+		{post, app + "/msg/precheck/active", "v1.message.precheck", organisation, codes{200}, "Ask whether any endpoint would get such a message", handle(s, s.precheckMessage)},
 		{get, msg, "v1.message.get", application, codes{200}, "Get a message", handle(s, s.getMessage)},
+		{get, msg + "/raw", "v1.message.get-raw-payload", application, codes{200}, "Get a message's payload as receivers get it", handle(s, s.getRawPayload)},
 
 		{get, app + "/attempt/endpoint/{endpoint_id}", attempt + "list-by-endpoint", application, codes{200}, "List the attempts at an endpoint", handle(s, s.listAttemptsByEndpoint)},
 		{get, app + "/attempt/msg/{msg_id}", attempt + "list-by-msg", application, codes{200}, "List the attempts to deliver a message", handle(s, s.listAttemptsByMessage)},
@@ -104,6 +107,9 @@ func (r route) operation(schemas huma.Registry) huma.Operation {
 	}
 	for _, status := range r.success {
 		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status)}
+	}
+	if r.method == post {
+		documentKey(&op)
 	}
 	if r.scope != public {
 		op.Security = []map[string][]string{{bearerScheme: {}}}

@@ -38,6 +38,15 @@ type Dispatcher interface {
 	Ping(ctx context.Context) error
 }
 
+// SignatureType is a kind of signature.
+type SignatureType string
+
+// The kinds of signature, as Svix names them.
+const (
+	HMAC256 SignatureType = "hmac256" // a shared secret, whsec_
+	Ed25519 SignatureType = "ed25519" // a key pair, whsk_ and whpk_
+)
+
 // Options are what a Server is made of.
 type Options struct {
 	Store      store.Store
@@ -45,7 +54,11 @@ type Options struct {
 	Tokens     *Tokens          // verifies the bearer tokens of requests
 	Logger     *slog.Logger     // default: discard
 	Now        func() time.Time // default: time.Now
-	Version    string           // shown in the OpenAPI document; default "dev"
+	// HTTPSOnly refuses endpoints with an http URL. Those that exist stay.
+	HTTPSOnly bool
+	// SignatureType is the kind of the keys that the server makes for endpoints; default HMAC256.
+	SignatureType SignatureType
+	Version       string // shown in the OpenAPI document; default "dev"
 }
 
 func (o Options) validate() error {
@@ -59,6 +72,9 @@ func (o Options) validate() error {
 	if o.Tokens == nil {
 		problems = append(problems, errors.New("Tokens is missing"))
 	}
+	if t := o.SignatureType; t != "" && t != HMAC256 && t != Ed25519 {
+		problems = append(problems, fmt.Errorf("SignatureType is %q, not %s or %s", t, HMAC256, Ed25519))
+	}
 	return errors.Join(problems...)
 }
 
@@ -69,6 +85,9 @@ type Server struct {
 	tokens     *Tokens
 	log        *slog.Logger
 	now        func() time.Time
+	open       *openRequests
+	httpsOnly  bool
+	signature  SignatureType
 	handler    http.Handler
 }
 
@@ -83,6 +102,9 @@ func New(o Options) (*Server, error) {
 		tokens:     o.Tokens,
 		log:        cmp.Or(o.Logger, slog.New(slog.DiscardHandler)),
 		now:        o.Now,
+		open:       newOpenRequests(),
+		httpsOnly:  o.HTTPSOnly,
+		signature:  cmp.Or(o.SignatureType, HMAC256),
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -108,7 +130,7 @@ func (s *Server) build(version string) (http.Handler, error) {
 	engine.NoMethod(func(c *gin.Context) { writeFailure(c.Writer, errNoMethod) })
 
 	wire := humagin.New(engine, s.config(version))
-	wire.UseMiddleware(s.authenticate)
+	wire.UseMiddleware(s.authenticate, s.limitBody, s.idempotent)
 	for _, r := range s.routes() {
 		r.register(wire, r.operation(wire.OpenAPI().Components.Schemas))
 	}

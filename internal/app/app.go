@@ -30,7 +30,6 @@ import (
 	"github.com/posthorn/posthorn/internal/dispatch"
 	"github.com/posthorn/posthorn/internal/egress"
 	"github.com/posthorn/posthorn/internal/routing"
-	"github.com/posthorn/posthorn/internal/store/sqlite"
 	"github.com/posthorn/posthorn/worker"
 	"github.com/posthorn/posthorn/workflows"
 )
@@ -135,15 +134,10 @@ func (a *App) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	db, err := sqlite.Open(ctx, sqlite.Options{
-		Path:       filepath.Join(a.cfg.DataDir, "posthorn.db"),
-		Durability: sqlite.Durability(a.cfg.Durability),
-		Logger:     a.log,
-	})
+	db, err := a.openStore(ctx)
 	if err != nil {
-		return fmt.Errorf("opening the database: %w", err)
+		return err
 	}
-	a.onClose(db.Close)
 
 	sender := egress.New(egress.Options{
 		Timeout:      a.cfg.AttemptTimeout,
@@ -173,6 +167,7 @@ func (a *App) start(ctx context.Context) error {
 	}
 	return a.startAPI(api.Options{
 		Store: db, Dispatcher: dispatcher, Tokens: a.tokens, Logger: a.log, Version: a.version,
+		HTTPSOnly: a.cfg.EndpointHTTPSOnly, SignatureType: api.SignatureType(a.cfg.DefaultSignatureType),
 	})
 }
 

@@ -229,18 +229,23 @@ func TestSettings(t *testing.T) {
 		Durability: config.Normal,
 		LogFormat:  config.JSON,
 		LogLevel:   slog.LevelWarn,
+
+		EndpointHTTPSOnly:    true,
+		DefaultSignatureType: config.Ed25519,
+		MainSecret:           "a main secret of tests",
 	}
 	given := map[string]string{
 		"listen": "127.0.0.1:1", "data-dir": "/data", "temporal-listen": "127.0.0.1:2", "temporal-ui-listen": "off",
 		"retry-schedule": "1s,1m", "attempt-timeout": "3s", "allow-subnets": "10.1.2.3/8,192.168.1.7",
 		"durability": "normal", "log-format": "json", "log-level": "WARN",
+		"endpoint-https-only": "true", "default-signature-type": "ed25519", "main-secret": "a main secret of tests",
 	}
 
 	t.Run("come from flags", func(t *testing.T) {
 		t.Parallel()
 		args := []string{"dev"}
 		for flag, value := range given {
-			args = append(args, "--"+flag, value)
+			args = append(args, "--"+flag+"="+value)
 		}
 		require.Equal(t, want, configured(t, setup(t), args...))
 	})

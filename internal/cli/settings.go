@@ -25,6 +25,8 @@ type settings struct {
 	Durability       string            `enum:"full,normal" placeholder:"HOW" default:"${durability}" help:"What an accepted event survives: \"full\" the loss of power, \"normal\" a crash of this process, at a higher rate."`
 	LogFormat        string            `enum:"text,json" placeholder:"FORM" default:"${log_format}" help:"Form of the log lines on stderr: text or json."`
 	LogLevel         level             `placeholder:"LEVEL" default:"${log_level}" help:"Least severe level to log: debug, info, warn or error."`
+
+	safety
 }
 
 // defaults gives the help text and the flags the defaults of package config.
@@ -41,6 +43,8 @@ func defaults() kong.Vars {
 		"durability":         string(d.Durability),
 		"log_format":         string(d.LogFormat),
 		"log_level":          strings.ToLower(d.LogLevel.String()),
+
+		"default_signature_type": string(d.DefaultSignatureType),
 	}
 }
 
@@ -57,6 +61,7 @@ func (s *settings) config() config.Config {
 		LogFormat:        config.LogFormat(s.LogFormat),
 		LogLevel:         slog.Level(s.LogLevel),
 	}
+	s.safety.apply(&cfg)
 	if s.TemporalUIListen == "off" {
 		cfg.TemporalUIListen = ""
 	}

@@ -25,6 +25,8 @@ type Store interface {
 	EventTypes
 	Messages
 	Deliveries
+	Claims
+	Retention
 
 	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error

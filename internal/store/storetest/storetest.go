@@ -26,6 +26,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"endpoints", endpointTests()},
 		{"event types", eventTypeTests()},
 		{"messages", messageTests()},
+		{"claims", claimTests()},
+		{"retention", retentionTests()},
 		{"records", recordTests()},
 		{"deliveries", deliveryTests()},
 		{"attempts", attemptTests()},
