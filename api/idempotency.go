@@ -283,4 +283,12 @@ func documentKey(op *huma.Operation) {
 		Description: "Makes it safe to repeat the request: for 24 hours, the same request with the same key is not executed again but gets the first answer of success, with the header " + replayedHeader + ".",
 		Schema:      &huma.Schema{Type: huma.TypeString, MinLength: &one, MaxLength: &most},
 	})
+	for status, response := range op.Responses {
+		if status[0] == '2' {
+			response.Headers = map[string]*huma.Param{replayedHeader: {
+				Description: "true where this is the answer that an earlier request with the same key got.",
+				Schema:      &huma.Schema{Type: huma.TypeString, Enum: []any{"true"}},
+			}}
+		}
+	}
 }

@@ -21,8 +21,8 @@ type recordedAnswer struct {
 	Body   []byte
 }
 
-// record executes the request and keeps the answer if it is one of success. The caller gets it only then: an answer that
-// was seen is given again whatever happens.
+// record executes the request and keeps the answer if it is one of success. The caller gets it after that: an answer that
+// was seen is given again.
 func (k *keyedRequest) record() error {
 	outer := k.x.humaContext
 	recorder := &recorder{humaContext: outer, answer: recordedAnswer{Header: http.Header{}}}
@@ -44,7 +44,9 @@ func (k *keyedRequest) record() error {
 		return nil
 	}
 	if err := k.keep(answer); err != nil {
-		return err
+		// What the request asked for is done: to say otherwise would have the caller repeat it.
+		ctx := k.x.Context()
+		k.log.LogAttrs(ctx, slog.LevelError, "an answer could not be kept for a repeated request", requestID(ctx), slog.Any("error", err))
 	}
 	answer.writeTo(outer)
 	return nil

@@ -108,6 +108,10 @@ func (a *App) unwind() error {
 func (a *App) onClose(f func() error) { a.closers = append(a.closers, f) }
 
 func (a *App) start(ctx context.Context) error {
+	box, err := mainBox(a.cfg)
+	if err != nil {
+		return err
+	}
 	if err := a.claimDataDir(); err != nil {
 		return err
 	}
@@ -134,7 +138,7 @@ func (a *App) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	db, err := a.openStore(ctx)
+	db, err := a.openStore(ctx, box)
 	if err != nil {
 		return err
 	}

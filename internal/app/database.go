@@ -15,11 +15,7 @@ import (
 )
 
 // openStore opens the database, which this process has to itself.
-func (a *App) openStore(ctx context.Context) (*sqlite.Store, error) {
-	box, err := mainBox(a.cfg)
-	if err != nil {
-		return nil, err
-	}
+func (a *App) openStore(ctx context.Context, box *seal.Box) (*sqlite.Store, error) {
 	db, err := sqlite.Open(ctx, sqlite.Options{
 		Path:       filepath.Join(a.cfg.DataDir, "posthorn.db"),
 		Durability: sqlite.Durability(a.cfg.Durability),
