@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -141,6 +142,24 @@ func TestBatch(t *testing.T) {
 		{name: "brings its application along", method: "POST", path: app404, body: batchOf(one, `{"eventType":"e","payload":{},"application":{"name":"N","uid":"nope"}}`), status: 202, contains: []string{`"accepted":2`}},
 		{name: "has made the application", method: "GET", path: "/app/nope", status: 200, contains: []string{`"name":"N"`}},
 	})
+}
+
+// BenchmarkBatch is BenchmarkCreateMessage for messages that come 1,000 at a time; an operation is one message.
+func BenchmarkBatch(b *testing.B) {
+	api := setup(b).replica(b, func(o *Options) { o.Dispatcher = broken{func() error { return nil }} })
+	path := "/app/" + api.application() + "/msg/batch"
+	messages := make([]string, maxBatch)
+	for i := range messages {
+		messages[i] = `{"eventType":"order.created","payload":{"text":"` + strings.Repeat("x", 400) + `"}}`
+	}
+	used := cpuTime(b)
+	b.ResetTimer()
+	for left := b.N; left > 0; left -= maxBatch {
+		out := api.keyed(fmt.Sprintf("auto_%d", left), "POST", path, batchOf(messages[:min(left, maxBatch)]...)).batch(b)
+		require.Zero(b, out.Refused)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+	b.ReportMetric(float64(cpuTime(b)-used)/float64(time.Microsecond)/float64(b.N), "cpu-µs/op")
 }
 
 func TestBatchWithoutTemporalIsLeftToTheSweep(t *testing.T) {

@@ -172,9 +172,12 @@ func (s *Server) takeUp(ctx context.Context, appID, eventID string, key *once) (
 	}
 	if claim := key.toSettle(); claim != nil {
 		claim.Messages = []string{m.ID}
-		err = s.store.CreateClaim(ctx, *claim)
+		err := s.store.CreateClaim(ctx, *claim)
+		if err != nil && posthorn.CodeOf(err) != posthorn.Conflict { // another process has taken the message up too
+			return posthorn.Message{}, err
+		}
 	}
-	return m, err
+	return m, nil
 }
 
 // addressee finds the application of a path, and creates it if the message says how.
