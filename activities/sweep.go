@@ -20,17 +20,17 @@ const (
 
 // SweepResult counts what a sweep did.
 type SweepResult struct {
-	Started  int // messages whose workflow had never begun
-	Payloads int // payloads removed because their time was over
+	Started int // messages whose workflow had never begun
+	Claims  int `json:",omitempty"` // claims of requests whose day was over
 }
 
 // Sweep starts the workflows of stored messages that have none: those whose process ended between the two steps. And it
-// removes what is kept for a time that is over.
+// deletes the claims of requests whose day is over.
 func (a *Activities) Sweep(ctx context.Context) (SweepResult, error) {
 	result, err := a.StartUndispatched(ctx, a.Now().Add(-sweepAge))
-	var expiring error
-	result.Payloads, expiring = a.expire(ctx)
-	return result, cmp.Or(err, expiring)
+	var deleting error
+	result.Claims, deleting = a.deleteExpiredClaims(ctx)
+	return result, cmp.Or(err, deleting)
 }
 
 // StartUndispatched is a sweep over all messages that were stored before a moment.

@@ -1,38 +1,37 @@
 package api
 
 import (
-	"time"
+	"fmt"
+	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
 	"github.com/posthorn/posthorn"
 )
 
-// What holds for operations that say nothing else; huma's own defaults.
-const (
-	defaultMaxBody         = 1 << 20
-	defaultBodyReadTimeout = 5 * time.Second
-)
+// maxBody is the largest body of a request, in bytes, where the operation doesn't say otherwise.
+const maxBody = 1 << 20
 
-// bodyLimit is the largest body of an operation, in bytes.
+// refuseLongBody answers for a body that says that it is too long, before any of it is read. One that doesn't say how
+// long it is will be read up to the limit.
+func refuseLongBody(r *http.Request, op *huma.Operation) error {
+	limit := bodyLimit(op)
+	if r.ContentLength <= limit {
+		return nil
+	}
+	refusal := tooLarge(limit)
+	refusal.header = http.Header{"Connection": {"close"}} // the client need not send the rest
+	return refusal
+}
+
+// bodyLimit is the largest body that an operation takes. huma refuses a body of exactly its maximum.
 func bodyLimit(op *huma.Operation) int64 {
-	if op.MaxBodyBytes > 0 {
-		return op.MaxBodyBytes - 1 // huma refuses a body of exactly the maximum
+	if op.MaxBodyBytes <= 0 {
+		return maxBody
 	}
-	return defaultMaxBody
+	return op.MaxBodyBytes - 1
 }
 
-func errTooLarge(limit int64) error {
-	return posthorn.Errorf(posthorn.TooLarge, "The body has more than %d bytes", limit)
-}
-
-// limitBody refuses a body that says that it is too large before any of it is read. One that doesn't say is cut off while
-// it is read.
-func (s *Server) limitBody(ctx huma.Context, next func(huma.Context)) {
-	if limit := bodyLimit(ctx.Operation()); humagin.Unwrap(ctx).Request.ContentLength > limit {
-		s.writeError(ctx, errTooLarge(limit))
-		return
-	}
-	next(ctx)
+func tooLarge(limit int64) *failure {
+	return fail(http.StatusRequestEntityTooLarge, wireCodes[posthorn.TooLarge].code, fmt.Sprintf("The body may have %d bytes at most", limit))
 }

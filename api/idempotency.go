@@ -37,6 +37,8 @@ const (
 	maxWaiting = 20 * time.Second
 	// firstPoll is when the other process's claim is looked at again, and half of what the longest wait between two looks is.
 	firstPoll = 50 * time.Millisecond
+	// bodyReadTimeout is how long a body may take to arrive where the operation doesn't say otherwise; huma's default.
+	bodyReadTimeout = 5 * time.Second
 )
 
 // settlesKey marks operations that settle their claim by themselves, in the commit that stores what they make.
@@ -127,7 +129,7 @@ func readBody(x *exchange) ([]byte, error) {
 	limit := bodyLimit(op)
 	wait := op.BodyReadTimeout
 	if wait <= 0 {
-		wait = defaultBodyReadTimeout
+		wait = bodyReadTimeout
 	}
 	_ = x.SetReadDeadline(time.Now().Add(wait)) // a writer that knows no deadlines is a test's
 	var body bytes.Buffer
@@ -144,7 +146,7 @@ func readBody(x *exchange) ([]byte, error) {
 		return nil, fail(http.StatusBadRequest, "generic_error", "The body did not arrive in whole")
 	}
 	if int64(body.Len()) > limit {
-		return nil, errTooLarge(limit)
+		return nil, tooLarge(limit)
 	}
 	return body.Bytes(), nil
 }
@@ -291,4 +293,13 @@ func documentKey(op *huma.Operation) {
 			}}
 		}
 	}
+}
+
+// refuseLong is the layer that refuses a body which says that it is too long.
+func (s *Server) refuseLong(ctx huma.Context, next func(huma.Context)) {
+	if err := refuseLongBody(humagin.Unwrap(ctx).Request, ctx.Operation()); err != nil {
+		s.writeError(ctx, err)
+		return
+	}
+	next(ctx)
 }

@@ -231,9 +231,9 @@ func (b *batch) show(ctx context.Context, withContent bool) createMessagesOut {
 
 func parseItem(i int, body json.RawMessage) (*messageIn, error) {
 	if len(body) > maxMessageBody {
-		return nil, errTooLarge(maxMessageBody)
+		return nil, tooLarge(maxMessageBody)
 	}
-	return parseMessage(itemAt(i), body)
+	return parseMessageAt(itemAt(i), body)
 }
 
 func itemAt(i int) string { return fmt.Sprintf("body.messages[%d]", i) }

@@ -65,7 +65,7 @@ func (s *Server) createMessage(ctx context.Context, in *createMessageIn) (*answe
 	if key.isSettled() {
 		return s.createdBefore(ctx, key, in.WithContent)
 	}
-	body, err := parseMessage("body", in.RawBody)
+	body, err := parseMessage(in.RawBody)
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +204,10 @@ func (s *Server) addressee(ctx context.Context, ref string, in *applicationIn) (
 	return made, err
 }
 
-func parseMessage(at string, body []byte) (*messageIn, error) {
+func parseMessage(body []byte) (*messageIn, error) { return parseMessageAt("body", body) }
+
+// parseMessageAt reads a message that stands somewhere in a body.
+func parseMessageAt(at string, body []byte) (*messageIn, error) {
 	if bytes.HasPrefix(body, byteOrderMark) {
 		return nil, invalid(validationErrorItem{Loc: location(at), Msg: "must not begin with a byte order mark", Type: typeJSON})
 	}

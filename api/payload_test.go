@@ -240,7 +240,7 @@ func TestLargeBodiesAreNotRead(t *testing.T) {
 			return reply{status: response.StatusCode, body: string(answer)}, body.read
 		}
 		for path, limit := range map[string]int64{
-			"/app/" + app + "/msg": maxMessageBody, "/app/" + app + "/msg/batch": maxBatchBody, "/app": defaultMaxBody, "/event-type": defaultMaxBody,
+			"/app/" + app + "/msg": maxMessageBody, "/app/" + app + "/msg/batch": maxBatchBody, "/app": maxBody, "/event-type": maxBody,
 		} {
 			r, read := send(path, 1<<30, 1<<30)
 			require.Equal(t, 413, r.status, r.body)

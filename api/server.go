@@ -130,7 +130,7 @@ func (s *Server) build(version string) (http.Handler, error) {
 	engine.NoMethod(func(c *gin.Context) { writeFailure(c.Writer, errNoMethod) })
 
 	wire := humagin.New(engine, s.config(version))
-	wire.UseMiddleware(s.authenticate, s.limitBody, s.idempotent)
+	wire.UseMiddleware(s.authenticate, s.refuseLong, s.idempotent)
 	for _, r := range s.routes() {
 		r.register(wire, r.operation(wire.OpenAPI().Components.Schemas))
 	}

@@ -26,7 +26,6 @@ type Store interface {
 	Messages
 	Deliveries
 	Claims
-	Retention
 
 	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error

@@ -111,6 +111,9 @@ func (s *Store) CreateMessages(ctx context.Context, ms []posthorn.Message, c *st
 			switch posthorn.CodeOf(err) {
 			case "":
 				made[i], stored = ms[i].ID, true
+				if _, err := tx.exec(ctx, "INSERT INTO undispatched (message_id) VALUES (?)", ms[i].ID); err != nil {
+					return err
+				}
 			case posthorn.Conflict:
 				refusals[i] = err
 			default:

@@ -26,12 +26,18 @@ func messageWithPayloadFields(m *posthorn.Message) []any {
 // CreateMessage implements [store.Messages].
 func (s *Store) CreateMessage(ctx context.Context, m posthorn.Message) (err error) {
 	defer annotate(&err, "creating message %s", m.ID)
-	return s.write(ctx, func(ctx context.Context, tx *statements) error { return insertMessage(ctx, tx, &m) })
+	return s.write(ctx, func(ctx context.Context, tx *statements) error {
+		if err := insertMessage(ctx, tx, &m); err != nil {
+			return err
+		}
+		_, err := tx.exec(ctx, "INSERT INTO undispatched (message_id) VALUES (?)", m.ID)
+		return err
+	})
 }
 
-// insertMessage changes nothing where it finds a Conflict.
 func insertMessage(ctx context.Context, tx *statements, m *posthorn.Message) error {
-	_, err := tx.exec(ctx, "INSERT INTO message ("+messageColumns+") VALUES (?, ?, ?, ?, ?, ?, ?)", messageFields(m)...)
+	_, err := tx.exec(ctx,
+		"INSERT INTO message ("+messageColumns+") VALUES (?, ?, ?, ?, ?, ?, ?)", messageFields(m)...)
 	if isDuplicate(err) {
 		return posthorn.Errorf(posthorn.Conflict, "another message of the application has the event id %q", m.EventID)
 	}
@@ -39,20 +45,12 @@ func insertMessage(ctx context.Context, tx *statements, m *posthorn.Message) err
 		return err
 	}
 	if m.Payload != nil {
-		// From here on the last row is the message and its payload, which have the same number.
 		if _, err := tx.exec(ctx,
 			"INSERT INTO message_payload (message_seq, payload) VALUES (last_insert_rowid(), ?)", m.Payload); err != nil {
 			return err
 		}
-		if isShortLived(m) {
-			if _, err := tx.exec(ctx,
-				"INSERT INTO short_lived (expires_at, message_seq) VALUES (?, last_insert_rowid())", moment{&m.ExpiresAt}); err != nil {
-				return err
-			}
-		}
 	}
-	_, err = tx.exec(ctx, "INSERT INTO undispatched (message_id) VALUES (?)", m.ID)
-	return err
+	return nil
 }
 
 // Message implements [store.Messages].

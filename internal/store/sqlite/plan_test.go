@@ -35,7 +35,6 @@ func TestQueryPlans(t *testing.T) {
 		{"messages, narrowed", func(p store.Page) *query { return listMessages("app", channel, p) }, []string{"message_by_app (app_id=? AND id>? AND id<?)"}},
 		{"undispatched", func(store.Page) *query { return undispatched("", time.Unix(1, 0), 10) }, []string{"SEARCH u", "SEARCH m"}},
 		{"expired claims", func(store.Page) *query { return newQuery(expiredClaims, 1, 10) }, []string{"claim_by_expiry (expires_at<?)"}},
-		{"payloads that expired early", func(store.Page) *query { return newQuery("SELECT message_seq"+shortLived, 1, 10) }, []string{"PRIMARY KEY (expires_at<?)"}},
 		{"deliveries of a message", func(store.Page) *query { return messageDeliveries("msg") }, []string{"PRIMARY KEY (message_id=?)"}},
 		{"destinations", func(p store.Page) *query { return listDestinations("msg", p) }, []string{"PRIMARY KEY (message_id=?"}},
 		{"messages of an endpoint", func(p store.Page) *query {

@@ -27,7 +27,6 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"event types", eventTypeTests()},
 		{"messages", messageTests()},
 		{"claims", claimTests()},
-		{"retention", retentionTests()},
 		{"records", recordTests()},
 		{"deliveries", deliveryTests()},
 		{"attempts", attemptTests()},

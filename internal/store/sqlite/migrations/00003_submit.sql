@@ -19,11 +19,3 @@ CREATE INDEX claim_by_expiry ON claim (expires_at);
 CREATE TABLE seal (
     proof TEXT NOT NULL
 );
-
--- Messages whose payload is kept for less than the default time. Those that are kept for it need no entry: they are the
--- oldest payloads that there are.
-CREATE TABLE short_lived (
-    expires_at  INTEGER NOT NULL,
-    message_seq INTEGER NOT NULL,
-    CONSTRAINT short_lived_key PRIMARY KEY (expires_at, message_seq) -- serves ExpirePayloads
-) WITHOUT ROWID;
