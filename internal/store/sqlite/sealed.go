@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/internal/seal"
 	"github.com/posthorn/posthorn/internal/store"
 )
@@ -80,6 +79,12 @@ func (s *Store) sealUp(ctx context.Context) error {
 	return nil
 }
 
+// sealedColumns are those that hold secrets, by table.
+var sealedColumns = []struct{ table, column string }{
+	{"endpoint", "headers"},
+	{"endpoint", "secrets"},
+}
+
 // sealFirst seals all that was written in the clear, and leaves no copy of it in the log.
 func (s *Store) sealFirst(ctx context.Context) error {
 	tx, err := s.conn.BeginTx(ctx, nil)
@@ -88,13 +93,9 @@ func (s *Store) sealFirst(ctx context.Context) error {
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to undo
 	q := &statements{on: tx}
-	endpoints, err := all(ctx, q, s.endpointFields, "SELECT "+endpointColumns+" FROM endpoint WHERE secrets IS NOT NULL OR headers IS NOT NULL")
-	if err != nil {
-		return fmt.Errorf("sealing secrets: %w", err)
-	}
-	for i := range endpoints {
-		if err := s.sealEndpoint(ctx, q, &endpoints[i]); err != nil {
-			return fmt.Errorf("sealing the secrets of %s: %w", endpoints[i].ID, err)
+	for _, c := range sealedColumns {
+		if err := s.sealColumn(ctx, q, c.table, c.column); err != nil {
+			return fmt.Errorf("sealing %s of %s: %w", c.column, c.table, err)
 		}
 	}
 	if _, err := q.exec(ctx, "INSERT INTO seal (proof) VALUES (?)", s.box.SealText(proof, "seal")); err != nil {
@@ -109,8 +110,20 @@ func (s *Store) sealFirst(ctx context.Context) error {
 	return nil
 }
 
-func (s *Store) sealEndpoint(ctx context.Context, q *statements, e *posthorn.Endpoint) error {
-	_, err := q.exec(ctx, "UPDATE endpoint SET headers = ?, secrets = ? WHERE id = ?",
-		s.sealed("endpoint.headers", &e.ID, jsonOf(&e.Headers)), s.sealed("endpoint.secrets", &e.ID, secrets{&e.Secrets}), e.ID)
-	return err
+// clearText is a value that is not sealed yet.
+type clearText struct{ id, text string }
+
+func (s *Store) sealColumn(ctx context.Context, q *statements, table, column string) error {
+	rows, err := all(ctx, q, func(r *clearText) []any { return []any{&r.id, &r.text} },
+		"SELECT id, "+column+" FROM "+table+" WHERE "+column+" IS NOT NULL")
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		sealed := s.box.SealText(r.text, table+"."+column+":"+r.id)
+		if _, err := q.exec(ctx, "UPDATE "+table+" SET "+column+" = ? WHERE id = ?", sealed, r.id); err != nil {
+			return fmt.Errorf("%s: %w", r.id, err)
+		}
+	}
+	return nil
 }
