@@ -501,28 +501,28 @@ func cpuTime(tb testing.TB) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// countingStore counts the writes that a request with a key may cost.
-type countingStore struct {
+// claimCounter counts the writes that a request with a key may cost.
+type claimCounter struct {
 	store.Store
 	messages, claims atomic.Int32
 }
 
-func (s *countingStore) CreateMessages(ctx context.Context, ms []posthorn.Message, c *store.Claim) ([]error, error) {
+func (s *claimCounter) CreateMessages(ctx context.Context, ms []posthorn.Message, c *store.Claim) ([]error, error) {
 	s.messages.Add(1)
 	return s.Store.CreateMessages(ctx, ms, c)
 }
 
-func (s *countingStore) CreateClaim(ctx context.Context, c store.Claim) error {
+func (s *claimCounter) CreateClaim(ctx context.Context, c store.Claim) error {
 	s.claims.Add(1)
 	return s.Store.CreateClaim(ctx, c)
 }
 
-func (s *countingStore) AnswerClaim(ctx context.Context, c store.Claim) error {
+func (s *claimCounter) AnswerClaim(ctx context.Context, c store.Claim) error {
 	s.claims.Add(1)
 	return s.Store.AnswerClaim(ctx, c)
 }
 
-func (s *countingStore) DropClaim(ctx context.Context, c store.Claim) error {
+func (s *claimCounter) DropClaim(ctx context.Context, c store.Claim) error {
 	s.claims.Add(1)
 	return s.Store.DropClaim(ctx, c)
 }
@@ -531,7 +531,7 @@ func TestAKeyCostsAMessageNoCommit(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	app := b.application()
-	counting := &countingStore{Store: b.store}
+	counting := &claimCounter{Store: b.store}
 	c := b.replica(t, func(o *Options) { o.Store = counting })
 	for range 2 { // the second is a repetition
 		require.Equal(t, 202, c.keyed("k", "POST", "/app/"+app+"/msg", `{"eventType":"e","payload":{}}`).status)
