@@ -205,10 +205,10 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-// endless is a body that never ends, and notes whether anybody reads it.
-type endless struct{ read int }
+// bottomless is a body that never ends, and notes whether anybody reads it.
+type bottomless struct{ read int }
 
-func (e *endless) Read(p []byte) (int, error) {
+func (e *bottomless) Read(p []byte) (int, error) {
 	e.read += len(p)
 	for i := range p {
 		p[i] = ' '
@@ -222,7 +222,7 @@ func TestLargeBodiesAreNotRead(t *testing.T) {
 	app := b.application()
 	for _, key := range []string{"", "k"} {
 		send := func(path string, size, length int64) (reply, int) {
-			body := &endless{}
+			body := &bottomless{}
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.url+basePath+path, io.LimitReader(body, size))
 			require.NoError(t, err)
 			request.ContentLength = length
