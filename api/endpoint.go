@@ -46,7 +46,7 @@ func (in *EndpointUpdate) replace(e *posthorn.Endpoint) {
 
 type endpointIn struct {
 	EndpointUpdate
-	Secret string `json:"secret,omitempty" writeOnly:"true" doc:"Signing secret: whsec_ and 24 to 75 bytes in base64, or whsk_ and an Ed25519 key. Default: a fresh whsec_ one."`
+	Secret string `json:"secret,omitempty" writeOnly:"true" doc:"Signing secret: whsec_ and 24 to 75 bytes in base64, or whsk_ and an Ed25519 key. Default: a fresh one of the server's default kind."`
 }
 
 type endpointPatch struct {
@@ -102,8 +102,8 @@ func (s *Server) endpoint(ctx context.Context, path EndpointPath) (posthorn.Endp
 
 // checkEndpoint checks what the input has made of an endpoint.
 func (s *Server) checkEndpoint(ctx context.Context, e *posthorn.Endpoint) error {
-	if err := cmp.Or(
-		checkURL(e.URL),
+	if err := problems(
+		s.checkURL(e.URL),
 		checkUID("body.uid", posthorn.EndpointID, e.UID),
 		checkNames("body.eventTypes", e.EventTypes, 0, maxName),
 		checkNames("body.channels", e.Channels, maxEndpointChannels, maxChannel),
@@ -167,7 +167,7 @@ func (s *Server) addEndpoint(ctx context.Context, appRef string, in *endpointIn,
 	if err != nil {
 		return nil, err
 	}
-	key, err := parseSecret("body.secret", in.Secret)
+	key, err := s.parseSecret("body.secret", in.Secret)
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +210,7 @@ func (s *Server) updateEndpoint(ctx context.Context, in *updateEndpointIn) (*ans
 	if err != nil {
 		return nil, err
 	}
-	made := newEndpoint(owner.ID, signing.NewSymmetricKey(), s.clock())
+	made := newEndpoint(owner.ID, s.newKey(), s.clock())
 	made.UID = in.Body.UID
 	in.Body.replace(&made)
 	if err := cmp.Or(s.checkEndpoint(ctx, &made), s.checkPins(ctx, &in.Body.EndpointVersions)); err != nil {
@@ -273,7 +273,12 @@ func (s *Server) patchEndpoint(ctx context.Context, in *patchEndpointIn) (*answe
 		p.Metadata.orZero(&e.Metadata)
 		p.EndpointVersions.apply(e)
 		e.EventTypes, e.Channels, e.UpdatedAt = unique(e.EventTypes), unique(e.Channels), s.clock()
-		return cmp.Or(checkURL(e.URL), checkUID("body.uid", posthorn.EndpointID, e.UID), checkMetadata(e.Metadata))
+		if p.URL.Set { // an address of before the setting for https may stay
+			if err := s.checkURL(e.URL); err != nil {
+				return err
+			}
+		}
+		return cmp.Or(checkUID("body.uid", posthorn.EndpointID, e.UID), checkMetadata(e.Metadata))
 	})
 	if err != nil {
 		return nil, err

@@ -121,8 +121,8 @@ func (r route) complete(op *huma.Operation) {
 		p.AllowEmptyValue = p.In == "query" // and an empty value is none
 	}
 	if r.method == post && r.scope != public {
-		op.Parameters = slices.DeleteFunc(op.Parameters, func(p *huma.Param) bool { return strings.EqualFold(p.Name, idempotencyHeader) })
-		op.Parameters = append(op.Parameters, &huma.Param{Ref: "#/components/parameters/" + idempotencyHeader})
+		op.Parameters = slices.DeleteFunc(op.Parameters, func(p *huma.Param) bool { return strings.EqualFold(p.Name, keyHeader) })
+		op.Parameters = append(op.Parameters, &huma.Param{Ref: "#/components/parameters/" + keyHeader})
 	}
 	if op.RequestBody != nil && words.example != nil {
 		op.RequestBody.Content[jsonType].Example = words.example
@@ -244,7 +244,7 @@ func documentOperation() *huma.Operation {
 // addSharedParts fills the components that operations refer to.
 func addSharedParts(c *huma.Components) {
 	c.Headers = maps.Clone(headers)
-	c.Parameters = map[string]*huma.Param{idempotencyHeader: idempotencyParameter()}
+	c.Parameters = map[string]*huma.Param{keyHeader: idempotencyParameter()}
 	c.Responses = map[string]*huma.Response{}
 	plain, validation := schemaOf[httpErrorOut](c.Schemas), schemaOf[httpValidationError](c.Schemas)
 	schemaOf[healthOut](c.Schemas)

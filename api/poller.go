@@ -106,7 +106,7 @@ func (s *Server) createPoller(ctx context.Context, in *createPollerIn) (*answer[
 	if err != nil {
 		return nil, err
 	}
-	key, err := parseSecret("body.secret", in.Body.Secret)
+	key, err := s.parseSecret("body.secret", in.Body.Secret)
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +204,7 @@ func (s *Server) rotatePollerSecret(ctx context.Context, in *rotatePollerSecretI
 	if err != nil {
 		return nil, err
 	}
-	next, grace, err := in.Body.rotation()
+	next, grace, err := s.rotation(in.Body)
 	if err != nil {
 		return nil, err
 	}

@@ -68,9 +68,12 @@ func (s *Server) routes() []route {
 		{remove, evtype, "v1.event-type.delete", organisation, codes{204}, "Archive or expunge an event type", handle(s, s.deleteEventType)},
 
 		{get, app + "/msg", "v1.message.list", application, codes{200}, "List an application's messages", handle(s, s.listMessages)},
-		{post, app + "/msg", "v1.message.create", organisation, codes{202}, "Send a message to an application", handleRaw[messageIn](s, maxMessageBody, s.createMessage)},
+		{post, app + "/msg", "v1.message.create", organisation, codes{202}, "Send a message to an application", settling(handleRaw[messageIn](s, maxMessageBody, s.createMessage))},
+		{post, app + "/msg/batch", "v1.message.create-batch", organisation, codes{202}, "Send many messages to an application (not in Svix)", settling(patient(handleRaw[createMessagesIn](s, maxBatchBody, s.createMessages)))},
+		{post, app + "/msg/precheck/active", "v1.message.precheck", organisation, codes{200}, "Ask whether any endpoint would get such a message", handle(s, s.precheckMessage)},
 		{post, app + "/msg/search", "v1.message.search", application, codes{200}, "List an application's messages, with the filters in a body", handle(s, s.searchMessages)},
 		{get, msg, "v1.message.get", application, codes{200}, "Get a message", handle(s, s.getMessage)},
+		{get, msg + "/raw", "v1.message.get-raw-payload", application, codes{200}, "Get a message's payload as receivers get it", handle(s, s.getRawPayload)},
 		{remove, msg + "/content", "v1.message.expunge-content", organisation, codes{204}, "Remove a message's payload for good", handle(s, s.expungeMessage)},
 		{post, app + "/msg/bulk-expunge", "v1.message.bulk-expunge-content", organisation, codes{200}, "Remove the payloads of many messages for good", handle(s, s.bulkExpunge)},
 		{post, app + "/msg/expunge-all-contents", "v1.message.expunge-all-contents", organisation, codes{202}, "Remove the payloads of all of an application's messages for good", handle(s, s.expungeAll)},

@@ -43,18 +43,31 @@ type Dispatcher interface {
 	Ping(ctx context.Context) error
 }
 
+// SignatureType is a kind of signature.
+type SignatureType string
+
+// The kinds of signature, as Svix names them.
+const (
+	HMAC256 SignatureType = "hmac256" // a shared secret, whsec_
+	Ed25519 SignatureType = "ed25519" // a key pair, whsk_ and whpk_
+)
+
 // Options are what a Server is made of.
 type Options struct {
 	Store       store.Store
 	Dispatcher  Dispatcher
-	Tokens      *Tokens          // verifies the bearer tokens of requests
-	Clients     Clients          // who is served; default: everybody
-	Limits      RateLimits       // default: none
-	BodyTimeout time.Duration    // for sending the body of a request; default: 30 seconds
-	PublicURL   string           // where browsers find this server, for the links it gives out; default: http://127.0.0.1:8071
-	Logger      *slog.Logger     // default: discard
-	Now         func() time.Time // default: time.Now
-	Version     string           // shown in the OpenAPI document; default "dev"
+	Tokens      *Tokens       // verifies the bearer tokens of requests
+	Clients     Clients       // who is served; default: everybody
+	Limits      RateLimits    // default: none
+	BodyTimeout time.Duration // for sending the body of a request; default: 30 seconds
+	PublicURL   string        // where browsers find this server, for the links it gives out; default: http://127.0.0.1:8071
+	// HTTPSOnly refuses endpoints with an http URL. Those that exist stay.
+	HTTPSOnly bool
+	// SignatureType is the kind of the keys that the server makes for endpoints; default HMAC256.
+	SignatureType SignatureType
+	Logger        *slog.Logger     // default: discard
+	Now           func() time.Time // default: time.Now
+	Version       string           // shown in the OpenAPI document; default "dev"
 }
 
 func (o Options) validate() error {
@@ -68,6 +81,9 @@ func (o Options) validate() error {
 	if o.Tokens == nil {
 		problems = append(problems, errors.New("Tokens is missing"))
 	}
+	if t := o.SignatureType; t != "" && t != HMAC256 && t != Ed25519 {
+		problems = append(problems, fmt.Errorf("SignatureType is %q, not %s or %s", t, HMAC256, Ed25519))
+	}
 	return errors.Join(problems...)
 }
 
@@ -79,6 +95,9 @@ type Server struct {
 	catalogue  *catalogue.Table
 	log        *slog.Logger
 	now        func() time.Time
+	open       *openRequests
+	httpsOnly  bool
+	signature  SignatureType
 	handler    http.Handler
 
 	revocations *revocations
@@ -101,6 +120,9 @@ func New(o Options) (*Server, error) {
 		catalogue:   catalogue.New(o.Store),
 		log:         cmp.Or(o.Logger, slog.New(slog.DiscardHandler)),
 		now:         o.Now,
+		open:        newOpenRequests(),
+		httpsOnly:   o.HTTPSOnly,
+		signature:   cmp.Or(o.SignatureType, HMAC256),
 		clients:     o.Clients,
 		bodyTimeout: cmp.Or(o.BodyTimeout, 30*time.Second),
 		publicURL:   strings.TrimRight(cmp.Or(o.PublicURL, "http://127.0.0.1:8071"), "/"),
@@ -133,7 +155,7 @@ func (s *Server) build(version string) (http.Handler, error) {
 
 	engine.Use(demandNames)
 	wire := humagin.New(engine, s.config(version))
-	wire.UseMiddleware(s.authenticate)
+	wire.UseMiddleware(s.authenticate, s.idempotent)
 	document, err := s.operations(wire)
 	if err != nil {
 		return nil, err

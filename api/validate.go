@@ -50,6 +50,13 @@ func checkName(field, name string, longest int) error {
 	}
 }
 
+func checkFilled(field, text string) error {
+	if text == "" {
+		return invalidField(field, "must not be empty")
+	}
+	return nil
+}
+
 // checkUID accepts a name that can't be taken for an id. Empty means none.
 func checkUID(field string, kind posthorn.IDKind, uid string) error {
 	if uid == "" {
@@ -124,6 +131,17 @@ func unique(names []string) []string {
 		}
 	}
 	return kept
+}
+
+// checkURL accepts what checkURL does, but no http where the server is set so.
+func (s *Server) checkURL(raw string) error {
+	if err := checkURL(raw); err != nil {
+		return err
+	}
+	if u, err := url.Parse(raw); err == nil && s.httpsOnly && u.Scheme != "https" {
+		return invalidField("body.url", "must begin with https://")
+	}
+	return nil
 }
 
 // checkURL accepts absolute http and https URLs. Where they lead is checked at each attempt.

@@ -80,6 +80,8 @@ func TestBadFlagsAreRefused(t *testing.T) {
 		"a timeout that is no duration":       {"--attempt-timeout", "15"},
 		"a timeout too short":                 {"--attempt-timeout", "999ms"},
 		"a timeout too long":                  {"--attempt-timeout", "61s"},
+		"an unknown kind of signature":        {"--default-signature-type", "rsa"},
+		"a main secret too short":             {"--main-secret", "15 bytes, alas!"},
 		"a subnet that is none":               {"--allow-subnets", "10.0.0.0/33"},
 		"an unknown durability":               {"--durability", "some"},
 		"an unknown form of log":              {"--log-format", "xml"},

@@ -29,7 +29,6 @@ import (
 	"github.com/posthorn/posthorn/internal/dispatch"
 	"github.com/posthorn/posthorn/internal/egress"
 	"github.com/posthorn/posthorn/internal/routing"
-	"github.com/posthorn/posthorn/internal/store/sqlite"
 	"github.com/posthorn/posthorn/worker"
 	"github.com/posthorn/posthorn/workflows"
 )
@@ -109,10 +108,13 @@ func (a *App) unwind() error {
 func (a *App) onClose(f func() error) { a.closers = append(a.closers, f) }
 
 func (a *App) start(ctx context.Context) error {
+	box, err := mainBox(a.cfg)
+	if err != nil {
+		return err
+	}
 	if err := a.claimDataDir(); err != nil {
 		return err
 	}
-	var err error
 	if a.tokens, err = readTokens(a.cfg.DataDir, a.cfg.JWT); err != nil {
 		return err
 	}
@@ -132,15 +134,10 @@ func (a *App) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	db, err := sqlite.Open(ctx, sqlite.Options{
-		Path:       filepath.Join(a.cfg.DataDir, "posthorn.db"),
-		Durability: sqlite.Durability(a.cfg.Durability),
-		Logger:     a.log,
-	})
+	db, err := a.openStore(ctx, box)
 	if err != nil {
-		return fmt.Errorf("opening the database: %w", err)
+		return err
 	}
-	a.onClose(db.Close)
 
 	sender := egress.New(egress.Options{
 		Timeout:      a.cfg.AttemptTimeout,
@@ -173,6 +170,7 @@ func (a *App) start(ctx context.Context) error {
 		PublicURL: cmp.Or(a.cfg.Access.PublicURL, a.URL()),
 		Clients:   api.Clients{Allow: a.cfg.Access.AllowClients, TrustedProxies: a.cfg.Access.TrustedProxies},
 		Limits:    api.RateLimits{Token: api.Rate(a.cfg.Access.RateLimitToken), Address: api.Rate(a.cfg.Access.RateLimitAddress)},
+		HTTPSOnly: a.cfg.EndpointHTTPSOnly, SignatureType: api.SignatureType(a.cfg.DefaultSignatureType),
 	})
 }
 

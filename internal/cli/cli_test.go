@@ -237,6 +237,10 @@ func TestSettings(t *testing.T) {
 		Durability: config.Normal,
 		LogFormat:  config.JSON,
 		LogLevel:   slog.LevelWarn,
+
+		EndpointHTTPSOnly:    true,
+		DefaultSignatureType: config.Ed25519,
+		MainSecret:           "a main secret of tests",
 	}
 	given := map[string]string{
 		"listen": "127.0.0.1:1", "data-dir": "/data", "temporal-listen": "127.0.0.1:2", "temporal-ui-listen": "off",
@@ -244,13 +248,14 @@ func TestSettings(t *testing.T) {
 		"jwt-algorithm": "EdDSA", "jwt-key-file": "/key.pem", "public-url": "https://hooks.example.com",
 		"allow-clients": "10.0.0.0/8,2001:db8::/32", "trusted-proxies": "10.0.0.1", "rate-limit-token": "50:200", "rate-limit-address": "0.5",
 		"durability": "normal", "log-format": "json", "log-level": "WARN",
+		"endpoint-https-only": "true", "default-signature-type": "ed25519", "main-secret": "a main secret of tests",
 	}
 
 	t.Run("come from flags", func(t *testing.T) {
 		t.Parallel()
 		args := []string{"dev"}
 		for flag, value := range given {
-			args = append(args, "--"+flag, value)
+			args = append(args, "--"+flag+"="+value)
 		}
 		require.Equal(t, want, configured(t, setup(t), args...))
 	})

@@ -27,6 +27,7 @@ type settings struct {
 	LogLevel         level             `placeholder:"LEVEL" default:"${log_level}" help:"Least severe level to log: debug, info, warn or error."`
 	jwtFlags
 	accessFlags
+	safety
 }
 
 // defaults gives the help text and the flags the defaults of package config.
@@ -44,6 +45,8 @@ func defaults() kong.Vars {
 		"log_format":         string(d.LogFormat),
 		"jwt_algorithm":      d.JWT.Algorithm,
 		"log_level":          strings.ToLower(d.LogLevel.String()),
+
+		"default_signature_type": string(d.DefaultSignatureType),
 	}
 }
 
@@ -62,6 +65,7 @@ func (s *settings) config() config.Config {
 		JWT:              s.jwt(),
 		Access:           s.access(),
 	}
+	s.safety.apply(&cfg)
 	if s.TemporalUIListen == "off" {
 		cfg.TemporalUIListen = ""
 	}

@@ -49,6 +49,18 @@ func TestValidate(t *testing.T) {
 			change: func(c *config.Config) { c.RetrySchedule = slices.Repeat(posthorn.Schedule{time.Second}, 51) },
 			want:   []string{`--retry-schedule must have at most 50 waits, not 51`},
 		},
+		"a signature has a kind": {
+			change: func(c *config.Config) { c.DefaultSignatureType = "rsa" },
+			want:   []string{`--default-signature-type must be hmac256 or ed25519, not "rsa"`},
+		},
+		"a main secret has a length, and is not repeated": {
+			change: func(c *config.Config) { c.MainSecret = "too short" },
+			want:   []string{`--main-secret must have at least 16 bytes, not 9`},
+		},
+		"a main secret comes from one place": {
+			change: func(c *config.Config) { c.MainSecret, c.MainSecretFile = "0123456789abcdef", "/secret" },
+			want:   []string{`--main-secret and --main-secret-file exclude each other`},
+		},
 		"a subnet left out is noticed": {
 			change: func(c *config.Config) { c.AllowSubnets = []netip.Prefix{{}} },
 			want:   []string{`--allow-subnets must be networks such as 10.0.0.0/8`},

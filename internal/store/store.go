@@ -33,6 +33,7 @@ type Store interface {
 	Contents
 	Usage
 	Revocations
+	Claims
 
 	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error

@@ -120,7 +120,7 @@ func (c content) Scan(src any) error {
 	return nil
 }
 
-// secrets are kept in JSON, the keys in the clear.
+// secrets are kept in JSON, the keys in the clear unless the column is sealed.
 type secrets struct{ p *[]posthorn.Secret }
 
 type secretJSON struct {

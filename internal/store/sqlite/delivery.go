@@ -41,11 +41,11 @@ func (s *Store) ListDestinations(
 	ctx context.Context, messageID string, page store.Page,
 ) (ds store.List[store.Destination], err error) {
 	defer annotate(&err, "listing the destinations of %s", messageID)
-	return list(ctx, s, destinationFields, page, listDestinations(messageID, page))
+	return list(ctx, s, s.destinationFields, page, listDestinations(messageID, page))
 }
 
-func destinationFields(d *store.Destination) []any {
-	return append(deliveryFields(&d.Delivery), endpointFields(&d.Endpoint)...)
+func (s *Store) destinationFields(d *store.Destination) []any {
+	return append(deliveryFields(&d.Delivery), s.endpointFields(&d.Endpoint)...)
 }
 
 func listDestinations(messageID string, page store.Page) *query {

@@ -31,6 +31,7 @@ func TestQueryPlans(t *testing.T) {
 		{"event types", func(p store.Page) *query { return listEventTypes("org", store.EventTypeFilter{}, p) }, []string{"event_type"}},
 		{"revocations", func(store.Page) *query { return revocationsOf("org", []string{"token:1"}) }, []string{"PRIMARY KEY (org_id=? AND subject=?)"}},
 		{"undispatched", func(store.Page) *query { return undispatched("", time.Unix(1, 0), 10) }, []string{"SEARCH u", "SEARCH m"}},
+		{"expired claims", func(store.Page) *query { return newQuery(expiredClaims, 1, 10) }, []string{"claim_by_expiry (expires_at<?)"}},
 		{"deliveries of a message", func(store.Page) *query { return messageDeliveries("msg") }, []string{"PRIMARY KEY (message_id=?)"}},
 		{"destinations", func(p store.Page) *query { return listDestinations("msg", p) }, []string{"PRIMARY KEY (message_id=?"}},
 		{"attempts of a message", func(p store.Page) *query {

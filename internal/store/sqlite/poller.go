@@ -11,10 +11,11 @@ import (
 
 const pollerColumns = "id, app_id, uid, description, event_types, channels, disabled, secrets, start, created_at, updated_at"
 
-func pollerFields(p *posthorn.Poller) []any {
+// pollerFields begins with the ID, because the sealed column is bound to it.
+func (s *Store) pollerFields(p *posthorn.Poller) []any {
 	return []any{
 		&p.ID, &p.AppID, text{&p.UID}, &p.Description, jsonOf(&p.EventTypes), jsonOf(&p.Channels), &p.Disabled,
-		secrets{&p.Secrets}, text{&p.Start}, moment{&p.CreatedAt}, moment{&p.UpdatedAt},
+		s.sealed("poller.secrets", &p.ID, secrets{&p.Secrets}), text{&p.Start}, moment{&p.CreatedAt}, moment{&p.UpdatedAt},
 	}
 }
 
@@ -28,7 +29,7 @@ func (s *Store) CreatePoller(ctx context.Context, p posthorn.Poller) (made posth
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		_, err = tx.exec(ctx, "INSERT INTO poller ("+pollerColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", pollerFields(&made)...)
+		_, err = tx.exec(ctx, "INSERT INTO poller ("+pollerColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", s.pollerFields(&made)...)
 		return uniquePoller(err, &p)
 	})
 	if err != nil {
@@ -42,7 +43,7 @@ const newestMessage = "SELECT id FROM message WHERE app_id = ? ORDER BY seq DESC
 // Poller implements [store.Polling].
 func (s *Store) Poller(ctx context.Context, appID, ref string) (p posthorn.Poller, err error) {
 	defer annotate(&err, "reading poller %s", ref)
-	return read(s, func(q *statements) (posthorn.Poller, error) { return findPoller(ctx, q, appID, ref) })
+	return read(s, func(q *statements) (posthorn.Poller, error) { return s.findPoller(ctx, q, appID, ref) })
 }
 
 // UpdatePoller implements [store.Polling]. The ID, the application, the start and the time of creation don't change.
@@ -52,7 +53,7 @@ func (s *Store) UpdatePoller(
 	defer annotate(&err, "updating poller %s", ref)
 	return update(ctx, s,
 		func(ctx context.Context, tx *statements) (posthorn.Poller, error) {
-			return findPoller(ctx, tx, appID, ref)
+			return s.findPoller(ctx, tx, appID, ref)
 		},
 		func(p *posthorn.Poller) error {
 			before := *p
@@ -62,7 +63,7 @@ func (s *Store) UpdatePoller(
 		},
 		func(ctx context.Context, tx *statements, p *posthorn.Poller) error {
 			_, err := tx.exec(ctx, "UPDATE poller SET ("+pollerColumns+") = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?",
-				append(pollerFields(p), p.ID)...)
+				append(s.pollerFields(p), p.ID)...)
 			return uniquePoller(err, p)
 		})
 }
@@ -71,7 +72,7 @@ func (s *Store) UpdatePoller(
 func (s *Store) DeletePoller(ctx context.Context, appID, ref string) (err error) {
 	defer annotate(&err, "deleting poller %s", ref)
 	return s.write(ctx, func(ctx context.Context, tx *statements) error {
-		p, err := findPoller(ctx, tx, appID, ref)
+		p, err := s.findPoller(ctx, tx, appID, ref)
 		if err != nil {
 			return err
 		}
@@ -91,7 +92,7 @@ func erasePollers(ctx context.Context, tx *statements, condition, value string) 
 // ListPollers implements [store.Polling].
 func (s *Store) ListPollers(ctx context.Context, appID string, page store.Page) (ps store.List[posthorn.Poller], err error) {
 	defer annotate(&err, "listing pollers of %s", appID)
-	return list(ctx, s, pollerFields, page, listPollers(appID, page))
+	return list(ctx, s, s.pollerFields, page, listPollers(appID, page))
 }
 
 func listPollers(appID string, page store.Page) *query {
@@ -100,9 +101,9 @@ func listPollers(appID string, page store.Page) *query {
 	return q.page("id", page)
 }
 
-func findPoller(ctx context.Context, q *statements, appID, ref string) (posthorn.Poller, error) {
+func (s *Store) findPoller(ctx context.Context, q *statements, appID, ref string) (posthorn.Poller, error) {
 	p, err := byRef(posthorn.PollerID, ref, "uid", func(column string) (posthorn.Poller, error) {
-		return one(ctx, q, pollerFields, "SELECT "+pollerColumns+" FROM poller WHERE app_id = ? AND "+column+" = ?", appID, ref)
+		return one(ctx, q, s.pollerFields, "SELECT "+pollerColumns+" FROM poller WHERE app_id = ? AND "+column+" = ?", appID, ref)
 	})
 	return p, notFound(err, "poller %q", ref)
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/posthorn/posthorn/internal/seal"
 	"github.com/posthorn/posthorn/internal/store"
 )
 
@@ -19,6 +20,7 @@ type Store struct {
 	conn       *sql.Conn
 	readers    *sql.DB
 	cached     statements // on readers
+	box        *seal.Box  // nil: secrets are in the clear
 	now        func() time.Time
 	notify     []func(appID string)
 	eventTypes eventTypeListeners
@@ -37,7 +39,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := createFile(o.Path); err != nil {
 		return nil, fmt.Errorf("creating the database: %w", err)
 	}
-	s := &Store{now: o.Now}
+	s := &Store{now: o.Now, box: o.Box}
 	s.close = sync.OnceValue(s.shutDown)
 	if err := s.connect(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", o.Path, err), s.disconnect())
@@ -54,6 +56,9 @@ func (s *Store) connect(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if s.conn, err = s.pool.Conn(ctx); err != nil {
+		return err
+	}
+	if err := s.sealUp(ctx); err != nil {
 		return err
 	}
 	if s.readers, err = connectReaders(o.Path); err != nil {

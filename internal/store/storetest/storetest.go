@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"catalogue", catalogueTests()},
 		{"messages", messageTests()},
 		{"variants", variantTests()},
+		{"claims", claimTests()},
 		{"records", recordTests()},
 		{"deliveries", deliveryTests()},
 		{"attempts", attemptTests()},
