@@ -274,6 +274,10 @@ func TestSearch(t *testing.T) {
 		{name: "needs an iterator that is an id", method: "POST", path: path, body: `{"iterator":"msg_garbage"}`, status: 422, contains: []string{`"loc":["body","iterator"]`}},
 		{name: "needs times that are some", method: "POST", path: path, body: `{"before":"yesterday"}`, status: 422, contains: []string{"before"}},
 		{name: "needs names that are strings", method: "POST", path: path, body: `{"event_types":[1]}`, status: 422},
+		{name: "has 500 event types at most", method: "POST", path: path, body: `{"event_types":["x"` + strings.Repeat(`,"x"`, 500) + `]}`, status: 422, contains: []string{`"loc":["body","event_types"]`}},
+		{name: "may have 500 event types", method: "POST", path: path, body: `{"event_types":["x"` + strings.Repeat(`,"x"`, 499) + `]}`, status: 200},
+		{name: "has a list with 500 event types at most too", method: "GET", path: "/app/" + a.app + "/msg?event_types=x" + strings.Repeat(",x", 500), status: 422, contains: []string{`"loc":["query","event_types"]`}},
+		{name: "has a list that may have 500 event types too", method: "GET", path: "/app/" + a.app + "/msg?event_types=x" + strings.Repeat(",x", 499), status: 200},
 		{name: "needs an application that exists", method: "POST", path: "/app/nope/msg/search", body: `{}`, status: 404},
 	})
 	t.Run("has payloads if asked", func(t *testing.T) {

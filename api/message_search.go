@@ -15,7 +15,7 @@ type messageSearchIn struct {
 	Iterator    Optional[string]    `json:"iterator,omitzero" doc:"The iterator of the page before, or its prevIterator to go back."`
 	Channel     Optional[string]    `json:"channel,omitzero" doc:"Only messages on this channel."`
 	Tag         Optional[string]    `json:"tag,omitzero" doc:"Only messages with this tag."`
-	EventTypes  Optional[[]string]  `json:"event_types,omitzero" doc:"Only messages of these event types."`
+	EventTypes  Optional[[]string]  `json:"event_types,omitzero" maxItems:"500" doc:"Only messages of these event types."`
 	Before      Optional[time.Time] `json:"before,omitzero" doc:"Only messages made before this moment."`
 	After       Optional[time.Time] `json:"after,omitzero" doc:"Only messages made after this moment. Alone, it makes the first page the one that follows the moment."`
 	WithContent bool                `json:"with_content,omitempty" default:"false" doc:"Whether to include payloads."`

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -9,6 +10,9 @@ import (
 	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/internal/store"
 )
+
+// maxFilterTypes is how many event types a list can be narrowed to: each is looked up by itself.
+const maxFilterTypes = 500
 
 // window is how far a list of messages or attempts looks back unless it is told otherwise.
 const window = 90 * 24 * time.Hour
@@ -34,13 +38,16 @@ type (
 		After      time.Time `query:"after" doc:"Only items made after this moment. Alone, it makes the first page the one that follows the moment."`
 		Channel    string    `query:"channel" doc:"Only messages on this channel."`
 		Tag        string    `query:"tag" doc:"Only messages with this tag."`
-		EventTypes []string  `query:"event_types" nullable:"false" doc:"Only messages of these event types: separated by commas, repeated, or both."`
+		EventTypes []string  `query:"event_types" nullable:"false" doc:"Only messages of these event types, 500 at most: separated by commas, repeated, or both."`
 	}
 )
 
 // Resolve collects the event types in all spellings that Svix's clients use.
 func (p *WindowParams) Resolve(ctx huma.Context) []error {
 	p.EventTypes = queryList(ctx, "event_types")
+	if len(p.EventTypes) > maxFilterTypes {
+		return []error{&huma.ErrorDetail{Location: "query.event_types", Message: fmt.Sprintf("must have %d items at most", maxFilterTypes), Value: len(p.EventTypes)}}
+	}
 	return nil
 }
 

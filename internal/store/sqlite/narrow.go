@@ -122,9 +122,17 @@ type head struct {
 
 func headFields(h *head) []any { return []any{&h.eventType, &h.standing, text{&h.key}} }
 
-// heads asks for the head of each event type and standing. Event types that aren't given are found by skipping from one
-// to the next; those that are given and not there are left out.
+// heads asks for the head of each event type and standing in a stretch of keys.
 func (f *shelf) heads(w wanted, s stretch, descending bool) *query {
+	if descending {
+		return f.each("max(x."+f.key+")", w, s)
+	}
+	return f.each("min(x."+f.key+")", w, s)
+}
+
+// each asks for an aggregate of each event type and standing in a stretch of keys. Event types that aren't given are
+// found by skipping from one to the next; those that are given and not there are left out.
+func (f *shelf) each(aggregate string, w wanted, s stretch) *query {
 	from := " FROM " + f.table + " x WHERE " + f.fixed
 	q := newQuery("WITH RECURSIVE known (event) AS (")
 	if len(w.eventTypes) > 0 {
@@ -134,15 +142,11 @@ func (f *shelf) heads(w wanted, s stretch, descending bool) *query {
 		q.add("SELECT min(x.event_type)"+from, f.owner...)
 		q.add(" UNION ALL SELECT (SELECT min(x.event_type)"+from+" AND x.event_type > event) FROM known WHERE event IS NOT NULL)", f.owner...)
 	}
-	first := "min"
-	if descending {
-		first = "max"
-	}
 	standings := w.standings
 	if len(standings) == 0 {
 		standings = f.standings
 	}
-	q.add(" SELECT known.event, s.value, (SELECT "+first+"(x."+f.key+")"+from, f.owner...)
+	q.add(" SELECT known.event, s.value, (SELECT "+aggregate+from, f.owner...)
 	q.add(" AND x.event_type = known.event AND x."+f.standing+" = s.value AND x."+f.key+" >= ? AND x."+f.key+" < ?)"+
 		" FROM known CROSS JOIN json_each(?) s WHERE known.event IS NOT NULL", s.low, s.high, jsonOf(&standings))
 	return q

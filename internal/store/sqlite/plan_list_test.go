@@ -56,7 +56,9 @@ func TestListPlans(t *testing.T) {
 						shelf, within := list.shelf(f), stretch{"a", "z"}
 						for _, descending := range []bool{false, true} {
 							if shelf.standing != "" {
-								requirePlan(t, s, shelf.heads(wanted{eventTypes: types, standings: standings}, within, descending), index)
+								w := wanted{eventTypes: types, standings: standings}
+								requirePlan(t, s, shelf.heads(w, within, descending), index)
+								requirePlan(t, s, shelf.each("count(*)", w, within), index)
 							}
 							r := shelf.run(h)
 							requirePlan(t, s, r.keys(within, descending, 51), index)
