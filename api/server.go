@@ -54,11 +54,12 @@ type Options struct {
 	Tokens     *Tokens          // verifies the bearer tokens of requests
 	Logger     *slog.Logger     // default: discard
 	Now        func() time.Time // default: time.Now
+	Version    string           // shown in the OpenAPI document; default "dev"
+
 	// HTTPSOnly refuses endpoints with an http URL. Those that exist stay.
 	HTTPSOnly bool
 	// SignatureType is the kind of the keys that the server makes for endpoints; default HMAC256.
 	SignatureType SignatureType
-	Version       string // shown in the OpenAPI document; default "dev"
 }
 
 func (o Options) validate() error {
