@@ -63,7 +63,7 @@ func (wireError) Schema(r huma.Registry) *huma.Schema {
 // patient gives a large body time to arrive.
 func patient(register registration) registration {
 	return func(wire huma.API, op huma.Operation) {
-		op.BodyReadTimeout = patientFor
+		op.BodyReadTimeout = max(op.BodyReadTimeout, patientFor)
 		register(wire, op)
 	}
 }
