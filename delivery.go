@@ -40,6 +40,12 @@ const (
 // MaxRecordedBody is how much of a response body is kept with an attempt, in bytes.
 const MaxRecordedBody = 16 << 10
 
+// ExpungedBody stands for the response of an attempt whose content was expunged.
+const ExpungedBody = "EXPUNGED"
+
+// MaxRecordedSent is how much of a request's header is kept with an attempt, in bytes.
+const MaxRecordedSent = 8 << 10
+
 // Attempt is one HTTP request of a delivery.
 type Attempt struct {
 	ID         string
@@ -49,7 +55,8 @@ type Attempt struct {
 	EventType  string // the message's, kept here so that lists can filter by it
 	Number     int    // 1…n within the delivery; set by the store
 	Trigger    Trigger
-	URL        string // without user name, password, query and fragment
+	URL        string            // without user name, password, query and fragment
+	Sent       map[string]string // header of the request; sensitive ones (IsSensitiveHeader) without value. Left out of lists
 	StartedAt  time.Time
 	Duration   time.Duration
 	Success    bool

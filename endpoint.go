@@ -19,21 +19,35 @@ const (
 
 // Endpoint is a URL of an application that receives its messages.
 type Endpoint struct {
-	ID           string
-	AppID        string
-	UID          string // unique in the application; empty if none
-	URL          string
-	Description  string
-	EventTypes   []string // the event types it subscribes to; empty = all
-	Channels     []string // the channels it listens on; empty = all
-	Disabled     bool
-	ThrottleRate int // messages per second; 0 = no limit
-	Metadata     map[string]string
-	Headers      map[string]string // sent with each request; values may be secrets
-	Secrets      []Secret          // the current one first, then those in their grace period
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
-	DeletedAt    time.Time // zero while it exists
+	ID          string
+	AppID       string
+	UID         string // unique in the application; empty if none
+	URL         string
+	Description string
+	EventTypes  []string // the event types it subscribes to; empty = all
+	Channels    []string // the channels it listens on; empty = all
+	Disabled    bool
+	// DisabledReason says why Posthorn disabled it; empty while it is enabled, or where somebody disabled it by hand.
+	DisabledReason string
+	ThrottleRate   int // messages per second; 0 = no limit
+	Metadata       map[string]string
+	Headers        map[string]string // sent with each request; values may be secrets
+	Secrets        []Secret          // the current one first, then those in their grace period
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	DeletedAt      time.Time // zero while it exists
+
+	PayloadVersion  string            // the version of payloads that it wants, where a message has several; empty = the sender's choice
+	PayloadVersions map[string]string // the same for particular event types
+}
+
+// SetDisabled disables or enables the endpoint. The reason is Posthorn's own; it is empty where somebody does it by hand.
+// To disable again what is disabled leaves the first reason.
+func (e *Endpoint) SetDisabled(disabled bool, reason string) {
+	if !disabled || !e.Disabled {
+		e.DisabledReason = reason
+	}
+	e.Disabled = disabled
 }
 
 // Secret is a signing key of an endpoint.
@@ -43,8 +57,12 @@ type Secret struct {
 }
 
 // Wants reports whether the endpoint subscribes to a message. A message without channels does not reach an endpoint
-// that listens on particular channels. Whether the endpoint is disabled is another question.
+// that listens on particular channels. A message for one endpoint reaches that one and no other. Whether the endpoint is
+// disabled is another question.
 func (e *Endpoint) Wants(m *Message) bool {
+	if m.OnlyEndpoint != "" {
+		return e.ID == m.OnlyEndpoint
+	}
 	if len(e.EventTypes) > 0 && !slices.Contains(e.EventTypes, m.EventType) {
 		return false
 	}
@@ -55,30 +73,14 @@ func (e *Endpoint) Wants(m *Message) bool {
 }
 
 // SigningKeys returns the keys that sign at a moment: the current one and those whose grace period has not ended.
-func (e *Endpoint) SigningKeys(now time.Time) []signing.Key {
-	keys := make([]signing.Key, 0, len(e.Secrets))
-	for _, s := range e.Secrets {
-		if s.ExpiresAt.IsZero() || s.ExpiresAt.After(now) {
-			keys = append(keys, s.Key)
-		}
-	}
-	return keys
-}
+func (e *Endpoint) SigningKeys(now time.Time) []signing.Key { return signingKeys(e.Secrets, now) }
 
 // RotateSecret makes next the current secret and lets the replaced one sign on for the grace period. Secrets whose
 // grace has ended are forgotten. It fails with LimitReached if MaxOldSecrets are still in their grace period.
 func (e *Endpoint) RotateSecret(next signing.Key, grace time.Duration, now time.Time) error {
-	kept := []Secret{{Key: next}}
-	for _, s := range e.Secrets {
-		if s.ExpiresAt.IsZero() {
-			s.ExpiresAt = now.Add(grace)
-		}
-		if s.ExpiresAt.After(now) {
-			kept = append(kept, s)
-		}
-	}
-	if len(kept) > MaxOldSecrets+1 {
-		return Errorf(LimitReached, "at most %d replaced secrets can be in their grace period at once", MaxOldSecrets)
+	kept, err := rotateSecret(e.Secrets, next, grace, now)
+	if err != nil {
+		return err
 	}
 	e.Secrets = kept
 	return nil

@@ -18,6 +18,9 @@ const (
 	EndpointID    IDKind = "ep_"
 	MessageID     IDKind = "msg_"
 	AttemptID     IDKind = "atmpt_"
+	PollerID      IDKind = "poll_"
+	TaskID        IDKind = "qtask_"
+	TokenID       IDKind = "tok_"
 )
 
 // DefaultOrg is the organisation that owns everything unless a token names another.

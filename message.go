@@ -15,7 +15,24 @@ type Message struct {
 	EventID   string // the sender's own id for the event, unique in the application; empty if none
 	EventType string
 	Channels  []string
-	Payload   []byte // the bytes that receivers get and signatures cover; nil once expired or expunged
+	Tags      []string // words to find the message by; they don't decide who gets it
+	Payload   []byte   // the bytes that receivers get and signatures cover; nil once expired or expunged
 	CreatedAt time.Time
 	ExpiresAt time.Time // when the payload is removed
+
+	PayloadVersion string            // the version of Payload; empty if nobody said and the catalogue doesn't know
+	Variants       map[string][]byte // the payload in other versions, by version; nil values where Payload is not there
+	Warnings       []string          // how the payload violates its schema; goes with the payload
+	OnlyEndpoint   string            // ID of the one endpoint that it is for, whatever that subscribes to; empty = all that want it
+}
+
+// Expire takes the payload, in all its versions, away from a message whose time is over, and the warnings that quote it.
+func (m *Message) Expire(now time.Time) {
+	if m.ExpiresAt.IsZero() || m.ExpiresAt.After(now) {
+		return
+	}
+	m.Payload, m.Warnings = nil, nil
+	for version := range m.Variants {
+		m.Variants[version] = nil
+	}
 }

@@ -10,6 +10,10 @@ import (
 // MaxRetryAfter is the longest wait that a receiver can ask for with a Retry-After header.
 const MaxRetryAfter = 24 * time.Hour
 
+// MinBusyWait is the shortest wait after an attempt whose outcome says that the receiver has too much to do: a timeout,
+// 429, 502 or 504.
+const MinBusyWait = time.Minute
+
 // Schedule is the list of waits between the attempts of a delivery. The first attempt is made at once, so a delivery
 // has at most len(Schedule)+1 scheduled attempts; an empty schedule means a single one.
 type Schedule []time.Duration
@@ -62,14 +66,14 @@ func (s *Schedule) UnmarshalText(text []byte) error {
 func (s Schedule) Attempts() int { return len(s) + 1 }
 
 // Next returns the wait after the given number of scheduled attempts, and false if that was the last. The wait is
-// spread by ±20 % so that deliveries which failed together do not come back together, and is at least retryAfter
-// (what the receiver asked for, capped at MaxRetryAfter).
-func (s Schedule) Next(made int, retryAfter time.Duration) (time.Duration, bool) {
+// spread by ±20 % so that deliveries which failed together do not come back together, and is at least atLeast (what the
+// receiver asked for, or what its state calls for), capped at MaxRetryAfter.
+func (s Schedule) Next(made int, atLeast time.Duration) (time.Duration, bool) {
 	if made < 1 || made > len(s) {
 		return 0, false
 	}
 	step := time.Duration(float64(s[made-1]) * (0.8 + 0.4*rand.Float64()))
-	return max(step, min(retryAfter, MaxRetryAfter)), true
+	return max(step, min(atLeast, MaxRetryAfter)), true
 }
 
 // Window bounds the time from the first attempt to the end of the last, jitter and each attempt's timeout included.

@@ -35,6 +35,7 @@ type Options struct {
 type Starter interface {
 	// Start begins the message's workflow. Conflict: it has begun before.
 	Start(ctx context.Context, m posthorn.Message) error
+	TaskStarter
 }
 
 // Activities are the activities with what they depend on. Make one with New, end it with Close.

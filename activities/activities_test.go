@@ -43,6 +43,8 @@ type bundle struct {
 type faultyStore struct {
 	store.Store
 	failures atomic.Int32 // how many of the next Records fail
+	unsaved  atomic.Int32 // how many of the next AdvanceTasks fail
+	advances atomic.Int32 // which of the next AdvanceTasks fails
 }
 
 func (s *faultyStore) Record(ctx context.Context, r store.Record) ([]posthorn.Attempt, error) {
@@ -56,7 +58,8 @@ func (s *faultyStore) Record(ctx context.Context, r store.Record) ([]posthorn.At
 type starter struct {
 	mu      sync.Mutex
 	started []string
-	begun   map[string]bool // messages that have a workflow already
+	begun   map[string]bool // messages and tasks that have a workflow already
+	attempt func(context.Context, activities.ResendInput) (activities.ResendResult, error)
 }
 
 func (s *starter) Start(_ context.Context, m posthorn.Message) error {
@@ -86,6 +89,7 @@ func setup(t *testing.T, schedule ...time.Duration) *bundle {
 		FastLaneWait: 300 * time.Millisecond, SlowAfter: 250 * time.Millisecond,
 		Logger: slog.New(slog.DiscardHandler),
 	})
+	b.starter.attempt = b.Resend
 	t.Cleanup(func() { b.Close(context.Background()) })
 	require.NoError(t, db.CreateApplication(t.Context(), posthorn.Application{
 		ID: b.appID, OrgID: posthorn.DefaultOrg, Name: "test", CreatedAt: time.Now(), UpdatedAt: time.Now(),
@@ -382,7 +386,7 @@ func TestDurableLane(t *testing.T) {
 func (b *bundle) disable(ep posthorn.Endpoint, disabled bool) {
 	b.t.Helper()
 	_, err := b.store.UpdateEndpoint(b.t.Context(), b.appID, ep.ID, func(ep *posthorn.Endpoint) error {
-		ep.Disabled = disabled
+		ep.SetDisabled(disabled, "")
 		return nil
 	})
 	require.NoError(b.t, err)

@@ -19,6 +19,14 @@ const (
 	ErrorStorage = "Storage"
 	// ErrorMissing means that the message is not in the database. It is not retried.
 	ErrorMissing = "MessageMissing"
+	// ErrorTaskFailed ends a background task that can't be done. It is not retried.
+	ErrorTaskFailed = "TaskFailed"
+	// ErrorTaskMissing means that the task is not in the database. It is not retried.
+	ErrorTaskMissing = "TaskMissing"
+	// ErrorUnknownTask means that this process is too old for the task. It is retried, by another process perhaps.
+	ErrorUnknownTask = "UnknownTask"
+	// ErrorStopping interrupts a task because the process stops. It is retried at once, by the next process.
+	ErrorStopping = "Stopping"
 )
 
 // storeError makes an error of the store fit for Temporal: the cause stays out of the history's error chain, whose

@@ -19,6 +19,7 @@ type ResendInput struct {
 // ResendResult is how the attempt ended. A failed one is a result, not an error: nobody tries again by itself.
 type ResendResult struct {
 	Delivered bool
+	Skipped   bool   `json:",omitempty"` // there was nothing to send, or nobody to send it to
 	Message   string // such as "200 OK after 12 ms"
 }
 
@@ -26,7 +27,7 @@ type ResendResult struct {
 func (a *Activities) Resend(ctx context.Context, in ResendInput) (ResendResult, error) {
 	made, err := a.Store.Attempt(ctx, in.MessageID, in.AttemptID)
 	if err == nil {
-		return ResendResult{made.Success, made.Message}, nil
+		return ResendResult{Delivered: made.Success, Message: made.Message}, nil
 	}
 	if posthorn.CodeOf(err) != posthorn.NotFound {
 		return ResendResult{}, storeError(fmt.Errorf("reading attempt %s: %w", in.AttemptID, err))
@@ -36,11 +37,11 @@ func (a *Activities) Resend(ctx context.Context, in ResendInput) (ResendResult, 
 		return ResendResult{}, storeError(fmt.Errorf("reading message %s: %w", in.MessageID, err))
 	}
 	if message.Payload == nil {
-		return ResendResult{Message: "not sent: the payload has expired or was expunged"}, nil
+		return ResendResult{Skipped: true, Message: "not sent: the payload has expired or was expunged"}, nil
 	}
 	endpoint, err := a.Store.Endpoint(ctx, in.AppID, in.EndpointID)
 	if posthorn.CodeOf(err) == posthorn.NotFound {
-		return ResendResult{Message: "not sent: the endpoint was deleted"}, nil
+		return ResendResult{Skipped: true, Message: "not sent: the endpoint was deleted"}, nil
 	}
 	if err != nil {
 		return ResendResult{}, storeError(fmt.Errorf("reading endpoint %s: %w", in.EndpointID, err))
@@ -50,5 +51,5 @@ func (a *Activities) Resend(ctx context.Context, in ResendInput) (ResendResult, 
 	if _, err := a.record(ctx, store.Record{MessageID: in.MessageID, AppID: in.AppID, Attempts: []posthorn.Attempt{made}}); err != nil {
 		return ResendResult{}, storeError(err)
 	}
-	return ResendResult{made.Success, made.Message}, nil
+	return ResendResult{Delivered: made.Success, Message: made.Message}, nil
 }

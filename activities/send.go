@@ -27,15 +27,20 @@ func (a *Activities) attempt(m *posthorn.Message, ep *posthorn.Endpoint, trigger
 		URL:        egress.PublicURL(ep.URL),
 		StartedAt:  a.Now(),
 	}
-	header, err := signedHeader(m, ep, made.StartedAt)
+	payload, version := m.PayloadFor(ep)
+	header, err := signedHeader(m.ID, payload, ep, made.StartedAt)
 	if err != nil {
 		made.ErrorClass, made.Message = "signing", "the message could not be signed: "+err.Error()
 		a.scheduleNext(&made, scheduled, 0)
 		return made
 	}
-	result := a.Egress.Post(a.sending, egress.Request{URL: ep.URL, Header: header, Body: m.Payload})
+	if version != "" {
+		header.Set(posthorn.HeaderPayloadVersion, version)
+	}
+	result := a.Egress.Post(a.sending, egress.Request{URL: ep.URL, Header: header, Body: payload})
 	a.slow.observe(ep.ID, result.Duration, a.SlowAfter)
 
+	made.Sent = sentHeader(result.Sent)
 	made.Duration = result.Duration
 	made.Success = result.Success()
 	made.Status = result.Status
@@ -45,23 +50,34 @@ func (a *Activities) attempt(m *posthorn.Message, ep *posthorn.Endpoint, trigger
 	made.ErrorClass = string(result.Class)
 	made.Message = result.Message
 	if !made.Success {
-		a.scheduleNext(&made, scheduled, result.RetryAfter)
+		a.scheduleNext(&made, scheduled, leastWait(result))
 	}
 	return made
 }
 
-func (a *Activities) scheduleNext(made *posthorn.Attempt, scheduled int, retryAfter time.Duration) {
+// leastWait is how long the receiver is left in peace after a failed attempt, whatever the schedule says.
+func leastWait(r egress.Result) time.Duration {
+	switch {
+	case r.Class == egress.Timeout,
+		r.Status == http.StatusTooManyRequests, r.Status == http.StatusBadGateway, r.Status == http.StatusGatewayTimeout:
+		return max(posthorn.MinBusyWait, r.RetryAfter)
+	default:
+		return r.RetryAfter
+	}
+}
+
+func (a *Activities) scheduleNext(made *posthorn.Attempt, scheduled int, atLeast time.Duration) {
 	if made.Trigger != posthorn.Automatic {
 		return
 	}
-	if wait, again := a.Schedule.Next(scheduled+1, retryAfter); again {
+	if wait, again := a.Schedule.Next(scheduled+1, atLeast); again {
 		made.NextAt = made.StartedAt.Add(made.Duration).Add(wait)
 	}
 }
 
 // signedHeader returns the request's header. The endpoint's own headers may replace Content-Type, nothing else of ours.
-func signedHeader(m *posthorn.Message, ep *posthorn.Endpoint, at time.Time) (http.Header, error) {
-	signature, err := signing.Sign(m.ID, at, m.Payload, ep.SigningKeys(at)...)
+func signedHeader(id string, payload []byte, ep *posthorn.Endpoint, at time.Time) (http.Header, error) {
+	signature, err := signing.Sign(id, at, payload, ep.SigningKeys(at)...)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +89,7 @@ func signedHeader(m *posthorn.Message, ep *posthorn.Endpoint, at time.Time) (htt
 		}
 		header[name] = []string{value}
 	}
-	header.Set(signing.HeaderID, m.ID)
+	header.Set(signing.HeaderID, id)
 	header.Set(signing.HeaderTimestamp, strconv.FormatInt(at.Unix(), 10))
 	header.Set(signing.HeaderSignature, signature)
 	return header, nil
@@ -97,6 +113,7 @@ func (a *Activities) record(ctx context.Context, r store.Record) ([]posthorn.Att
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
 		attempts, err := a.Store.Record(ctx, r)
 		if err == nil {
+			a.disableGone(ctx, attempts)
 			return attempts, nil
 		}
 		if wait > time.Second {

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -20,14 +21,20 @@ const (
 // SweepResult counts what a sweep did.
 type SweepResult struct {
 	Started int // messages whose workflow had never begun
+	Tasks   int `json:",omitempty"` // background tasks likewise
+	Claims  int `json:",omitempty"` // claims of requests whose day was over
 }
 
-// Sweep starts the workflows of stored messages that have none: those whose process ended between the two steps.
+// Sweep starts the workflows of stored messages and tasks that have none: those whose process ended between the two steps.
+// And it deletes the claims of requests whose day is over.
 func (a *Activities) Sweep(ctx context.Context) (SweepResult, error) {
-	return a.StartUndispatched(ctx, a.Now().Add(-sweepAge))
+	result, err := a.StartUndispatched(ctx, a.Now().Add(-sweepAge))
+	var deleting error
+	result.Claims, deleting = a.deleteExpiredClaims(ctx)
+	return result, cmp.Or(err, deleting)
 }
 
-// StartUndispatched is a sweep over all messages that were stored before a moment.
+// StartUndispatched is a sweep over all messages and tasks that were stored before a moment.
 func (a *Activities) StartUndispatched(ctx context.Context, before time.Time) (SweepResult, error) {
 	var result SweepResult
 	for after := ""; ; {
@@ -45,7 +52,8 @@ func (a *Activities) StartUndispatched(ctx context.Context, before time.Time) (S
 			}
 		}
 		if len(messages) < sweepBatch {
-			return result, nil
+			result.Tasks, err = a.startTasks(ctx, before)
+			return result, err
 		}
 		after = messages[len(messages)-1].ID
 	}

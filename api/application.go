@@ -22,10 +22,8 @@ type applicationIn struct {
 }
 
 func (in *applicationIn) validate() error {
-	if in.Name == "" {
-		return invalidField("body.name", "must not be empty")
-	}
-	return cmp.Or(
+	return problems(
+		checkFilled("body.name", in.Name),
 		checkUID("body.uid", posthorn.ApplicationID, in.UID),
 		checkThrottle(in.throttleRate()),
 		checkMetadata(in.Metadata),

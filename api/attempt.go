@@ -89,7 +89,7 @@ func showAttempt(a posthorn.Attempt, withContent bool) messageAttemptOut {
 		return out
 	}
 	out.ResponseTruncated, out.ResponseHeaders = a.Truncated, a.Header
-	if a.Status == 0 {
+	if a.Status == 0 && len(a.Body) == 0 { // an expunged one has what stands for its body
 		out.Response = a.Message
 		return out
 	}
@@ -183,16 +183,8 @@ func (s *Server) listAttempts(ctx context.Context, f store.AttemptFilter, page P
 	if err != nil {
 		return nil, err
 	}
-	f.Window, f.Channel, f.EventTypes = bounds, w.Channel, w.EventTypes
-	if narrow.StatusCodeClass.Set {
-		f.StatusClass = &narrow.StatusCodeClass.Value
-	}
 	var found store.List[posthorn.Attempt]
-	if status := messageStatus(narrow.Status.Value); !narrow.Status.Set || status == statusSuccess || status == statusFail {
-		if narrow.Status.Set {
-			success := status == statusSuccess
-			f.Success = &success
-		}
+	if narrow.narrow(&f, bounds, w) {
 		if found, err = s.store.ListAttempts(ctx, f, at); err != nil {
 			return nil, err
 		}
@@ -200,6 +192,22 @@ func (s *Server) listAttempts(ctx context.Context, f store.AttemptFilter, page P
 	return listed(found, func(a posthorn.Attempt) string { return a.ID }, func(a posthorn.Attempt) messageAttemptOut {
 		return showAttempt(a, withContent)
 	}), nil
+}
+
+// narrow completes a filter. It reports whether there can be attempts that it lets through: all have ended, one way or
+// the other.
+func (p AttemptParams) narrow(f *store.AttemptFilter, bounds store.Window, w WindowParams) bool {
+	f.Window, f.Channel, f.Tag, f.EventTypes = bounds, w.Channel, w.Tag, w.EventTypes
+	if p.StatusCodeClass.Set {
+		f.StatusClass = &p.StatusCodeClass.Value
+	}
+	if !p.Status.Set {
+		return true
+	}
+	status := messageStatus(p.Status.Value)
+	success := status == statusSuccess
+	f.Success = &success
+	return success || status == statusFail
 }
 
 type getAttemptIn struct {

@@ -2,30 +2,19 @@ package api
 
 import (
 	"context"
-	"crypto/subtle"
-	"errors"
-	"fmt"
-	"strings"
+	"net/netip"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/golang-jwt/jwt/v5"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
 	"github.com/posthorn/posthorn"
-)
-
-// How long tokens are good for. They can't be revoked one by one; a new secret revokes them all.
-const (
-	OrganisationTokenLife = 10 * 365 * 24 * time.Hour
-	ApplicationTokenLife  = 28 * 24 * time.Hour
 )
 
 const (
 	bearerScheme = "bearer"
 	scopeKey     = "scope"
-	tokenIssuer  = "posthorn"
-	// minTokenSecret is the shortest secret, in bytes: HMAC-SHA256 is no stronger than its key.
-	minTokenSecret = 16
+	needKey      = "need"
 )
 
 // scope says who may call an operation.
@@ -37,10 +26,18 @@ const (
 	organisation              // only the organisation's token
 )
 
-// caller is whom a token speaks for.
+// caller is whom a token speaks for, and how far.
 type caller struct {
-	org string
-	app string // the only application that it may touch; empty if it speaks for the organisation
+	org          string
+	app          string         // the only application that it may touch; empty if it speaks for the organisation
+	token        string         // identifies the token
+	session      string         // names the tokens that can be revoked together with it
+	flags        []string       // event types with these flags are shown
+	readOnly     bool           // it may read, signing secrets excepted
+	capabilities []Capability   // nil = all
+	networks     []netip.Prefix // where it may be used from; none = anywhere
+	issued       time.Time      // to the second; zero if the token doesn't say
+	expires      time.Time
 }
 
 type callerKey struct{}
@@ -53,14 +50,18 @@ func callerOf(ctx context.Context) caller {
 // authenticate lets a request through to an operation if its token may call it. It is the outermost of huma's layers.
 func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 	x := &exchange{humaContext: ctx, ctx: ctx.Context()}
-	required, _ := ctx.Operation().Metadata[scopeKey].(scope)
-	if required == public {
+	op := ctx.Operation()
+	if required, _ := op.Metadata[scopeKey].(scope); required == public {
 		next(x)
 		return
 	}
-	who, err := s.tokens.verify(ctx.Header("Authorization"))
-	if err == nil && required == organisation && who.app != "" {
-		err = posthorn.Errorf(posthorn.Forbidden, "The token of an application may not do this.")
+	x.SetHeader("Cache-Control", "no-store") // answers may hold secrets, and differ by token
+	who, err := s.identifyCaller(x)
+	if err == nil {
+		err = s.permit(x, who)
+	}
+	if err == nil {
+		err = refuseLongBody(humagin.Unwrap(ctx).Request, op)
 	}
 	if err != nil {
 		s.writeError(x, err)
@@ -70,109 +71,48 @@ func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 	next(x)
 }
 
-// Tokens signs and verifies the bearer tokens of the API: JSON Web Tokens with HMAC-SHA256.
-type Tokens struct {
-	secret []byte
-	now    func() time.Time
-	parser *jwt.Parser
-}
-
-// NewTokens returns tokens signed with a secret of at least 16 bytes.
-func NewTokens(secret []byte) (*Tokens, error) {
-	return newTokens(secret, time.Now)
-}
-
-func newTokens(secret []byte, now func() time.Time) (*Tokens, error) {
-	if len(secret) < minTokenSecret {
-		return nil, fmt.Errorf("the secret that signs tokens has %d bytes and needs at least %d", len(secret), minTokenSecret)
+// identifyCaller finds out whose request it is. Nothing here depends on what the request is about.
+func (s *Server) identifyCaller(x *exchange) (caller, error) {
+	client := clientOf(x.ctx)
+	if !s.clients.admits(client) {
+		return caller{}, posthorn.Errorf(posthorn.Forbidden, "Requests from this address are not allowed")
 	}
-	return &Tokens{
-		secret: secret,
-		now:    now,
-		parser: jwt.NewParser(
-			jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
-			jwt.WithExpirationRequired(),
-			jwt.WithTimeFunc(now),
-		),
-	}, nil
-}
-
-// claims are what a token says. The subject is an organisation, or an application of the organisation in Org.
-type claims struct {
-	jwt.RegisteredClaims
-	Org string `json:"org,omitempty"`
-}
-
-// Organisation returns a token that may do everything in an organisation.
-func (t *Tokens) Organisation(org string) (string, error) {
-	if !validOrg(org) {
-		return "", fmt.Errorf("%q is not the id of an organisation", org)
-	}
-	return t.sign(claims{RegisteredClaims: t.registered(org, OrganisationTokenLife)})
-}
-
-// Application returns a token for one application, given by its ID. It may see and change the application's endpoints
-// and see its messages.
-func (t *Tokens) Application(org, appID string) (string, error) {
-	if !validOrg(org) {
-		return "", fmt.Errorf("%q is not the id of an organisation", org)
-	}
-	if !posthorn.ApplicationID.Valid(appID) {
-		return "", fmt.Errorf("%q is not the id of an application", appID)
-	}
-	return t.sign(claims{RegisteredClaims: t.registered(appID, ApplicationTokenLife), Org: org})
-}
-
-func (t *Tokens) registered(subject string, life time.Duration) jwt.RegisteredClaims {
-	now := t.now()
-	return jwt.RegisteredClaims{
-		Issuer:    tokenIssuer,
-		Subject:   subject,
-		IssuedAt:  jwt.NewNumericDate(now),
-		NotBefore: jwt.NewNumericDate(now),
-		ExpiresAt: jwt.NewNumericDate(now.Add(life)),
-	}
-}
-
-func (t *Tokens) sign(c claims) (string, error) {
-	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, c).SignedString(t.secret)
+	who, err := s.tokens.verify(x.Header("Authorization"))
 	if err != nil {
-		return "", fmt.Errorf("signing a token for %s: %w", c.Subject, err)
+		return caller{}, err
 	}
-	return signed, nil
+	if err := s.revocations.check(x.ctx, who); err != nil {
+		return caller{}, err
+	}
+	if len(who.networks) > 0 && !inside(who.networks, client) {
+		return caller{}, posthorn.Errorf(posthorn.Forbidden, "The token may not be used from this address")
+	}
+	return who, nil
 }
 
-// verify reads the Authorization header. Unauthorized.
-func (t *Tokens) verify(header string) (caller, error) {
-	kind, token, ok := strings.Cut(header, " ")
-	if !ok || !strings.EqualFold(kind, bearerScheme) {
-		return caller{}, posthorn.Errorf(posthorn.Unauthorized, "Missing bearer token")
+// permit checks what the token may do, and how often.
+func (s *Server) permit(x *exchange, who caller) error {
+	if refusal := s.perToken.take(humagin.Unwrap(x).Writer.Header(), who.org+" "+who.token); refusal != nil {
+		return refusal
 	}
-	token = strings.TrimSpace(token)
-	if subtle.ConstantTimeCompare([]byte(token), t.secret) == 1 {
-		return caller{}, posthorn.Errorf(posthorn.Unauthorized, "This is the secret that signs tokens, not a token; keep it to yourself and make a token with it")
+	metadata := x.Operation().Metadata
+	if metadata[scopeKey] == organisation && who.app != "" {
+		return posthorn.Errorf(posthorn.Forbidden, "The token of an application may not do this.")
 	}
-	var c claims
-	if _, err := t.parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return t.secret, nil }); err != nil {
-		if errors.Is(err, jwt.ErrTokenExpired) {
-			return caller{}, posthorn.Errorf(posthorn.Unauthorized, "Expired token")
-		}
-		return caller{}, errInvalidToken()
+	if need, _ := metadata[needKey].(Capability); !who.may(need) {
+		return posthorn.Errorf(posthorn.Forbidden, "The token is limited and may not do this.")
 	}
-	switch {
-	case c.Org == "" && validOrg(c.Subject):
-		return caller{org: c.Subject}, nil
-	case validOrg(c.Org) && posthorn.ApplicationID.Valid(c.Subject):
-		return caller{org: c.Org, app: c.Subject}, nil
-	default:
-		return caller{}, errInvalidToken()
-	}
+	return nil
 }
 
-func errInvalidToken() error { return posthorn.Errorf(posthorn.Unauthorized, "Invalid token") }
-
-// validOrg is lenient about what follows the prefix: organisations are named by whoever makes the tokens.
-func validOrg(org string) bool {
-	name, ok := strings.CutPrefix(org, "org_")
-	return ok && isName(name)
+// guard sets up what authentication remembers between requests.
+func (s *Server) guard(limits RateLimits) (err error) {
+	if s.revocations, err = newRevocations(s.store, s.now); err != nil {
+		return err
+	}
+	if s.perToken, err = newLimiter(limits.Token, maxBuckets, s.now); err != nil {
+		return err
+	}
+	s.perAddress, err = newLimiter(limits.Address, maxBuckets, s.now)
+	return err
 }

@@ -54,19 +54,27 @@ func (l listResponse[T]) older() any {
 
 func (a applicationOut) older() any { return reshape(a) }
 
-func (e EndpointOut) older() any { return versioned(reshape(e)) }
+func (e EndpointOut) older() any {
+	return versioned(reshape(e, "disabledReason", "payloadVersion", "payloadVersions"))
+}
 
 func (e messageEndpointOut) older() any {
-	return versioned(reshape(e, "statusText", "metadata", "state", "attempts", "reason"))
+	return versioned(reshape(e, "disabledReason", "statusText", "metadata", "state", "attempts", "reason", "payloadVersion", "payloadVersions"))
 }
 
 func (m endpointMessageOut) older() any {
-	return reshape(m, "statusText", "state", "attempts", "reason")
+	return reshape(m, "statusText", "state", "attempts", "reason", "payloadVersion")
 }
 
 func (a messageAttemptOut) older() any {
 	return reshape(a, "statusText", "attemptNumber", "errorClass", "message", "nextAttempt", "responseHeaders", "responseTruncated", "responseEncoding")
 }
+
+func (t startedTaskOut) older() any { return reshape(t, "updatedAt") }
+
+func (t startedStatsOut) older() any { return reshape(t, "updatedAt") }
+
+func (t backgroundTaskOut) older() any { return reshape(t, "updatedAt") }
 
 // reshape returns v as a JSON object with the older names and without the fields that came later.
 func reshape(v any, later ...string) map[string]json.RawMessage {

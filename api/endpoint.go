@@ -28,10 +28,12 @@ type EndpointUpdate struct {
 	ThrottleRate int               `json:"throttleRate,omitempty" minimum:"1" maximum:"65535" doc:"Messages per second. Default: no limit."`
 	RateLimit    int               `json:"rateLimit,omitempty" minimum:"1" maximum:"65535" deprecated:"true" doc:"The older name of throttleRate."`
 	Metadata     map[string]string `json:"metadata,omitempty" doc:"Yours to fill, up to 4096 bytes."`
+	EndpointVersions
 }
 
 func (in *EndpointUpdate) replace(e *posthorn.Endpoint) {
-	e.URL, e.Description, e.Disabled, e.Metadata = in.URL, in.Description, in.Disabled, in.Metadata
+	e.URL, e.Description, e.Metadata = in.URL, in.Description, in.Metadata
+	e.SetDisabled(in.Disabled, "")
 	e.ThrottleRate = cmp.Or(in.ThrottleRate, in.RateLimit)
 	e.Channels = unique(in.Channels)
 	e.EventTypes = in.EventTypes
@@ -39,11 +41,12 @@ func (in *EndpointUpdate) replace(e *posthorn.Endpoint) {
 		e.EventTypes = in.FilterTypes
 	}
 	e.EventTypes = unique(e.EventTypes)
+	in.EndpointVersions.apply(e)
 }
 
 type endpointIn struct {
 	EndpointUpdate
-	Secret string `json:"secret,omitempty" writeOnly:"true" doc:"Signing secret: whsec_ and 24 to 75 bytes in base64, or whsk_ and an Ed25519 key. Default: a fresh whsec_ one."`
+	Secret string `json:"secret,omitempty" writeOnly:"true" doc:"Signing secret: whsec_ and 24 to 75 bytes in base64, or whsk_ and an Ed25519 key. Default: a fresh one of the server's default kind."`
 }
 
 type endpointPatch struct {
@@ -57,28 +60,34 @@ type endpointPatch struct {
 	ThrottleRate Optional[int]               `json:"throttleRate,omitzero" minimum:"1" maximum:"65535" doc:"Messages per second; null removes the limit."`
 	RateLimit    Optional[int]               `json:"rateLimit,omitzero" minimum:"1" maximum:"65535" deprecated:"true" doc:"The older name of throttleRate."`
 	Metadata     Optional[map[string]string] `json:"metadata,omitzero" doc:"Replaces what was there; null removes it."`
+	EndpointVersions
 }
 
 // EndpointOut shows an endpoint, and never its secrets. It is exported for huma, which finds embedded fields only then.
 type EndpointOut struct {
-	ID           string            `json:"id"`
-	UID          *string           `json:"uid,omitempty"`
-	URL          string            `json:"url" doc:"Where messages go."`
-	Description  string            `json:"description" doc:"For people."`
-	EventTypes   []string          `json:"eventTypes,omitempty" nullable:"false" doc:"The event types it subscribes to. Absent: all."`
-	Channels     []string          `json:"channels,omitempty" nullable:"false" doc:"The channels it listens on. Absent: all."`
-	Disabled     bool              `json:"disabled" doc:"Whether it takes no messages."`
-	ThrottleRate *int              `json:"throttleRate,omitempty" doc:"Messages per second. Absent: no limit."`
-	Metadata     map[string]string `json:"metadata"`
-	CreatedAt    time.Time         `json:"createdAt"`
-	UpdatedAt    time.Time         `json:"updatedAt"`
+	ID             string            `json:"id"`
+	UID            *string           `json:"uid,omitempty"`
+	URL            string            `json:"url" doc:"Where messages go."`
+	Description    string            `json:"description" doc:"For people."`
+	EventTypes     []string          `json:"eventTypes,omitempty" nullable:"false" doc:"The event types it subscribes to. Absent: all."`
+	Channels       []string          `json:"channels,omitempty" nullable:"false" doc:"The channels it listens on. Absent: all."`
+	Disabled       bool              `json:"disabled" doc:"Whether it takes no messages."`
+	DisabledReason string            `json:"disabledReason,omitempty" doc:"Why Posthorn disabled it by itself."`
+	ThrottleRate   *int              `json:"throttleRate,omitempty" doc:"Messages per second. Absent: no limit."`
+	Metadata       map[string]string `json:"metadata"`
+	CreatedAt      time.Time         `json:"createdAt"`
+	UpdatedAt      time.Time         `json:"updatedAt"`
+
+	PayloadVersion  string            `json:"payloadVersion,omitempty" doc:"The version of payloads that it gets where a message has several."`
+	PayloadVersions map[string]string `json:"payloadVersions,omitempty" doc:"The same for particular event types."`
 }
 
 func showEndpoint(e posthorn.Endpoint) EndpointOut {
 	return EndpointOut{
 		ID: e.ID, UID: optional(e.UID), URL: e.URL, Description: e.Description, EventTypes: e.EventTypes, Channels: e.Channels,
-		Disabled: e.Disabled, ThrottleRate: optional(e.ThrottleRate), Metadata: orEmpty(e.Metadata),
+		Disabled: e.Disabled, DisabledReason: e.DisabledReason, ThrottleRate: optional(e.ThrottleRate), Metadata: orEmpty(e.Metadata),
 		CreatedAt: timestamp(e.CreatedAt), UpdatedAt: timestamp(e.UpdatedAt),
+		PayloadVersion: e.PayloadVersion, PayloadVersions: e.PayloadVersions,
 	}
 }
 
@@ -93,8 +102,8 @@ func (s *Server) endpoint(ctx context.Context, path EndpointPath) (posthorn.Endp
 
 // checkEndpoint checks what the input has made of an endpoint.
 func (s *Server) checkEndpoint(ctx context.Context, e *posthorn.Endpoint) error {
-	if err := cmp.Or(
-		checkURL(e.URL),
+	if err := problems(
+		s.checkURL(e.URL),
 		checkUID("body.uid", posthorn.EndpointID, e.UID),
 		checkNames("body.eventTypes", e.EventTypes, 0, maxName),
 		checkNames("body.channels", e.Channels, maxEndpointChannels, maxChannel),
@@ -111,7 +120,7 @@ func (s *Server) checkSubscriptions(ctx context.Context, names []string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	missing, err := s.store.MissingEventTypes(ctx, callerOf(ctx).org, names)
+	missing, err := s.missingEventTypes(ctx, names)
 	if err != nil {
 		return err
 	}
@@ -149,18 +158,26 @@ type createEndpointIn struct {
 }
 
 func (s *Server) createEndpoint(ctx context.Context, in *createEndpointIn) (*answer[EndpointOut], error) {
-	owner, err := s.application(ctx, in.AppID)
+	return s.addEndpoint(ctx, in.AppID, &in.Body, nil)
+}
+
+// addEndpoint creates an endpoint, custom headers included.
+func (s *Server) addEndpoint(ctx context.Context, appRef string, in *endpointIn, headers map[string]string) (*answer[EndpointOut], error) {
+	owner, err := s.application(ctx, appRef)
 	if err != nil {
 		return nil, err
 	}
-	key, err := parseSecret("body.secret", in.Body.Secret)
+	key, err := s.parseSecret("body.secret", in.Secret)
 	if err != nil {
 		return nil, err
 	}
 	made := newEndpoint(owner.ID, key, s.clock())
-	made.UID = in.Body.UID
-	in.Body.replace(&made)
-	if err := s.checkEndpoint(ctx, &made); err != nil {
+	made.UID = in.UID
+	in.replace(&made)
+	if made.Headers, err = checkHeaders(headers); err != nil {
+		return nil, err
+	}
+	if err := cmp.Or(s.checkEndpoint(ctx, &made), s.checkPins(ctx, &in.EndpointVersions)); err != nil {
 		return nil, err
 	}
 	if err := s.store.CreateEndpoint(ctx, made); err != nil {
@@ -193,10 +210,10 @@ func (s *Server) updateEndpoint(ctx context.Context, in *updateEndpointIn) (*ans
 	if err != nil {
 		return nil, err
 	}
-	made := newEndpoint(owner.ID, signing.NewSymmetricKey(), s.clock())
+	made := newEndpoint(owner.ID, s.newKey(), s.clock())
 	made.UID = in.Body.UID
 	in.Body.replace(&made)
-	if err := s.checkEndpoint(ctx, &made); err != nil {
+	if err := cmp.Or(s.checkEndpoint(ctx, &made), s.checkPins(ctx, &in.Body.EndpointVersions)); err != nil {
 		return nil, err
 	}
 	changed, err := s.store.UpdateEndpoint(ctx, owner.ID, in.EndpointID, func(e *posthorn.Endpoint) error {
@@ -234,26 +251,34 @@ func (s *Server) patchEndpoint(ctx context.Context, in *patchEndpointIn) (*answe
 	p := in.Body
 	subscriptions := p.EventTypes.or(p.FilterTypes)
 	// The catalogue is consulted before the transaction begins: inside it, the store can't be asked.
-	if err := s.checkSubscriptions(ctx, subscriptions.Value); err != nil {
+	if err := cmp.Or(s.checkSubscriptions(ctx, subscriptions.Value), s.checkPins(ctx, &p.EndpointVersions)); err != nil {
 		return nil, err
 	}
 	changed, err := s.store.UpdateEndpoint(ctx, owner.ID, in.EndpointID, func(e *posthorn.Endpoint) error {
+		disabled := e.Disabled
 		if err := cmp.Or(
 			p.URL.into(&e.URL, "body.url"),
 			p.Description.into(&e.Description, "body.description"),
-			p.Disabled.into(&e.Disabled, "body.disabled"),
+			p.Disabled.into(&disabled, "body.disabled"),
 			checkNames("body.eventTypes", subscriptions.Value, 0, maxName),
 			checkNames("body.channels", p.Channels.Value, maxEndpointChannels, maxChannel),
 		); err != nil {
 			return err
 		}
+		e.SetDisabled(disabled, "")
 		p.UID.orZero(&e.UID)
 		subscriptions.orZero(&e.EventTypes)
 		p.Channels.orZero(&e.Channels)
 		p.ThrottleRate.or(p.RateLimit).orZero(&e.ThrottleRate)
 		p.Metadata.orZero(&e.Metadata)
+		p.EndpointVersions.apply(e)
 		e.EventTypes, e.Channels, e.UpdatedAt = unique(e.EventTypes), unique(e.Channels), s.clock()
-		return cmp.Or(checkURL(e.URL), checkUID("body.uid", posthorn.EndpointID, e.UID), checkMetadata(e.Metadata))
+		if p.URL.Set { // an address of before the setting for https may stay
+			if err := s.checkURL(e.URL); err != nil {
+				return err
+			}
+		}
+		return cmp.Or(checkUID("body.uid", posthorn.EndpointID, e.UID), checkMetadata(e.Metadata))
 	})
 	if err != nil {
 		return nil, err

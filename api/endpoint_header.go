@@ -46,18 +46,23 @@ type updateHeadersIn struct {
 
 func (s *Server) updateHeaders(ctx context.Context, in *updateHeadersIn) (*nothing, error) {
 	return nil, s.changeHeaders(ctx, in.EndpointPath, func(map[string]string) (map[string]string, error) {
-		next := make(map[string]string, len(in.Body.Headers))
-		for name, value := range in.Body.Headers {
-			if err := checkHeader(name, value); err != nil {
-				return nil, err
-			}
-			if _, twice := headerNamed(next, name); twice {
-				return nil, invalidField("body.headers", "the header %s is there twice", name)
-			}
-			next[name] = value
-		}
-		return next, nil
+		return checkHeaders(in.Body.Headers)
 	})
+}
+
+// checkHeaders returns a copy of headers that an endpoint may have.
+func checkHeaders(headers map[string]string) (map[string]string, error) {
+	checked := make(map[string]string, len(headers))
+	for name, value := range headers {
+		if err := checkHeader(name, value); err != nil {
+			return nil, err
+		}
+		if _, twice := headerNamed(checked, name); twice {
+			return nil, invalidField("body.headers", "the header %s is there twice", name)
+		}
+		checked[name] = value
+	}
+	return checked, nil
 }
 
 type patchHeadersIn struct {

@@ -26,7 +26,7 @@ func (s *Server) getSecret(ctx context.Context, in *EndpointPath) (*answer[endpo
 }
 
 type endpointSecretRotateIn struct {
-	Key                string        `json:"key,omitempty" writeOnly:"true" doc:"The new signing secret. Default: a fresh whsec_ one."`
+	Key                string        `json:"key,omitempty" writeOnly:"true" doc:"The new signing secret. Default: a fresh one of the server's default kind."`
 	GracePeriodSeconds Optional[int] `json:"gracePeriodSeconds,omitzero" minimum:"0" maximum:"604800" doc:"How long the replaced secret signs on. Default: 86400, a day."`
 }
 
@@ -36,21 +36,13 @@ type rotateSecretIn struct {
 }
 
 func (s *Server) rotateSecret(ctx context.Context, in *rotateSecretIn) (*nothing, error) {
-	var body endpointSecretRotateIn
-	if in.Body != nil {
-		body = *in.Body
-	}
 	owner, err := s.application(ctx, in.AppID)
 	if err != nil {
 		return nil, err
 	}
-	next, err := parseSecret("body.key", body.Key)
+	next, grace, err := s.rotation(in.Body)
 	if err != nil {
 		return nil, err
-	}
-	grace := posthorn.DefaultSecretGrace
-	if given := body.GracePeriodSeconds; given.Set && !given.Null {
-		grace = time.Duration(given.Value) * time.Second
 	}
 	_, err = s.store.UpdateEndpoint(ctx, owner.ID, in.EndpointID, func(e *posthorn.Endpoint) error {
 		now := s.clock()
@@ -60,11 +52,24 @@ func (s *Server) rotateSecret(ctx context.Context, in *rotateSecretIn) (*nothing
 	return nil, err
 }
 
+// rotation returns the secret to come and for how long the replaced one signs on. No body at all has the defaults of both.
+func (s *Server) rotation(in *endpointSecretRotateIn) (next signing.Key, grace time.Duration, err error) {
+	if in == nil {
+		in = &endpointSecretRotateIn{}
+	}
+	grace = posthorn.DefaultSecretGrace
+	if given := in.GracePeriodSeconds; given.Set && !given.Null {
+		grace = time.Duration(given.Value) * time.Second
+	}
+	next, err = s.parseSecret("body.key", in.Key)
+	return next, grace, err
+}
+
 // parseSecret reads a signing secret of the caller's choice, and makes a fresh one for none. What is wrong with a secret
 // is said without repeating it.
-func parseSecret(field, secret string) (signing.Key, error) {
+func (s *Server) parseSecret(field, secret string) (signing.Key, error) {
 	if secret == "" {
-		return signing.NewSymmetricKey(), nil
+		return s.newKey(), nil
 	}
 	key, err := signing.ParseKey(secret)
 	switch {
@@ -75,4 +80,12 @@ func parseSecret(field, secret string) (signing.Key, error) {
 	default:
 		return key, nil
 	}
+}
+
+// newKey makes a key of the default kind.
+func (s *Server) newKey() signing.Key {
+	if s.signature == Ed25519 {
+		return signing.NewAsymmetricKey()
+	}
+	return signing.NewSymmetricKey()
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/gin-gonic/gin"
 
 	"github.com/posthorn/posthorn"
 )
@@ -42,13 +43,15 @@ const (
 
 // httpErrorOut is the body of an error answer other than 422.
 type httpErrorOut struct {
-	Code   string `json:"code" doc:"What went wrong, for programs."`
-	Detail string `json:"detail" doc:"What went wrong, for people."`
+	Code      string `json:"code" doc:"What went wrong, for programs."`
+	Detail    string `json:"detail" doc:"What went wrong, for people."`
+	RequestID string `json:"requestId,omitempty" doc:"The X-Request-Id of the answer, which finds it in the log. Left out for clients of version 1.69 and older."`
 }
 
 // httpValidationError is the body of a 422 answer.
 type httpValidationError struct {
-	Detail []validationErrorItem `json:"detail" nullable:"false" doc:"All that is wrong with the input."`
+	Detail    []validationErrorItem `json:"detail" nullable:"false" doc:"All that is wrong with the input."`
+	RequestID string                `json:"requestId,omitempty" doc:"The X-Request-Id of the answer, which finds it in the log. Left out for clients of version 1.69 and older."`
 }
 
 type validationErrorItem struct {
@@ -84,8 +87,30 @@ func (f *failure) GetStatus() int               { return f.status }
 func (f *failure) GetHeaders() http.Header      { return f.header }
 func (f *failure) MarshalJSON() ([]byte, error) { return json.Marshal(f.body) }
 
+// identified returns the failure with the request's id in its body. It is a copy: some failures are shared.
+func (f *failure) identified(ctx context.Context) *failure {
+	request, _ := ctx.Value(requestKey{}).(requestIdentity)
+	if request.old {
+		return f
+	}
+	named := *f
+	switch body := f.body.(type) {
+	case httpErrorOut:
+		body.RequestID = request.id
+		named.body = body
+	case httpValidationError:
+		body.RequestID = request.id
+		named.body = body
+	}
+	return &named
+}
+
 // failure translates an error for the wire. Ours to mend is logged here, once, and its message stays here.
 func (s *Server) failure(ctx context.Context, err error) *failure {
+	return s.translateError(ctx, err).identified(ctx)
+}
+
+func (s *Server) translateError(ctx context.Context, err error) *failure {
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f
 	}
@@ -109,7 +134,7 @@ func (s *Server) failure(ctx context.Context, err error) *failure {
 		wire = wireCodes[posthorn.Internal]
 		detail = ""
 	}
-	if detail == "" {
+	if detail == "" || code == posthorn.NotFound { // what there is not, and what there is for others, look alike
 		detail = wire.detail
 	}
 	f := fail(wire.status, wire.code, detail)
@@ -136,8 +161,17 @@ func (s *Server) writeError(ctx huma.Context, err error) {
 	writeJSON(ctx.BodyWriter(), f)
 }
 
+// abort ends a request outside of huma.
+func abort(c *gin.Context, f *failure) {
+	c.Abort()
+	writeFailure(c.Writer, f.identified(c.Request.Context()))
+}
+
 // writeFailure answers a request outside of huma.
 func writeFailure(w http.ResponseWriter, f *failure) {
+	for name, values := range f.header {
+		w.Header()[name] = values
+	}
 	w.Header().Set("Content-Type", jsonType)
 	w.WriteHeader(f.status)
 	writeJSON(w, f)
@@ -149,7 +183,7 @@ func (s *Server) translateFailure(ctx huma.Context, _ string, body any) (any, er
 	if !ok {
 		return body, nil
 	}
-	f := translate(found)
+	f := translate(found, ctx.Operation()).identified(ctx.Context())
 	if f.status >= http.StatusInternalServerError {
 		s.log.LogAttrs(ctx.Context(), slog.LevelWarn, "request refused", requestID(ctx.Context()), slog.String("detail", found.Detail))
 	}
@@ -165,10 +199,10 @@ const unreadBody = "cannot read request body"
 
 // translate distinguishes three kinds of bad input: a query that can't be read is 400, a body that isn't JSON is 422 of
 // a type of its own, and everything else that is well-formed but wrong is a plain 422.
-func translate(found *huma.ErrorModel) *failure {
+func translate(found *huma.ErrorModel, op *huma.Operation) *failure {
 	switch {
 	case found.Status == http.StatusRequestEntityTooLarge:
-		return fail(found.Status, wireCodes[posthorn.TooLarge].code, found.Detail)
+		return tooLarge(bodyLimit(op))
 	case found.Status == http.StatusRequestTimeout:
 		return fail(found.Status, "generic_error", found.Detail)
 	case found.Status == http.StatusInternalServerError && found.Detail == unreadBody:

@@ -1,18 +1,14 @@
 package api
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"net/http"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/posthorn/posthorn"
-	"github.com/posthorn/posthorn/internal/store"
 )
 
 // EventTypePath names an event type.
@@ -20,22 +16,31 @@ type EventTypePath struct {
 	Name string `path:"event_type_name" doc:"The event type's name."`
 }
 
-// schemas are the JSON Schemas of an event type's payload, by version.
-type schemas = map[string]json.RawMessage
-
 // EventTypeUpdate is all of an event type that a PUT replaces. It is exported for huma, which finds embedded fields
 // only then.
 type EventTypeUpdate struct {
-	Description string  `json:"description" doc:"For people."`
-	Archived    bool    `json:"archived,omitempty" doc:"Hidden from the catalogue."`
-	Deprecated  bool    `json:"deprecated,omitempty" doc:"Still sent, but not for new integrations."`
-	Schemas     schemas `json:"schemas,omitempty" doc:"JSON Schemas (Draft 7 unless they say otherwise) of the payload, by version."`
-	FeatureFlag string  `json:"featureFlag,omitempty" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Show it only to tokens with this flag."`
+	Description  string                   `json:"description" doc:"For people." example:"An order was placed."`
+	Archived     bool                     `json:"archived,omitempty" doc:"Hidden from the catalogue."`
+	Deprecated   bool                     `json:"deprecated,omitempty" doc:"Still sent, but not for new integrations."`
+	Schemas      Optional[schemas]        `json:"schemas,omitzero" doc:"JSON Schemas (Draft 7 unless they say otherwise) of the payload, by version. Their examples are what send-example sends."`
+	GroupName    Optional[string]         `json:"groupName,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"What it is listed under, for people."`
+	FeatureFlags Optional[[]string]       `json:"featureFlags,omitzero" maxItems:"50" doc:"Show it only to tokens with one of these flags."`
+	FeatureFlag  Optional[string]         `json:"featureFlag,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" deprecated:"true" doc:"The older form of featureFlags."`
+	Validation   Optional[validationMode] `json:"payloadValidation,omitzero" doc:"What becomes of messages whose payload violates the schema of its version: off doesn't look, warn accepts them with warnings, reject refuses them. Not known to Svix's clients, so a PUT without it leaves it as it is. Default: off."`
+}
+
+func (in *EventTypeUpdate) check() error {
+	return cmp.Or(checkSchemas(in.Schemas.Value), checkFlags(in.flags().Value))
+}
+
+func (in *EventTypeUpdate) flags() Optional[[]string] {
+	return in.FeatureFlags.or(flagList(in.FeatureFlag))
 }
 
 func (in *EventTypeUpdate) replace(et *posthorn.EventType) {
 	et.Description, et.Archived, et.Deprecated = in.Description, in.Archived, in.Deprecated
-	et.Schemas, et.FeatureFlag = in.Schemas, in.FeatureFlag
+	et.Schemas, et.GroupName, et.FeatureFlags = in.Schemas.Value, in.GroupName.Value, unique(in.flags().Value)
+	validationOf(in.Validation).orZero(&et.Validation)
 }
 
 type eventTypeIn struct {
@@ -44,58 +49,43 @@ type eventTypeIn struct {
 }
 
 type eventTypePatch struct {
-	Description Optional[string]  `json:"description,omitzero" doc:"For people."`
-	Archived    Optional[bool]    `json:"archived,omitzero" doc:"Hidden from the catalogue."`
-	Deprecated  Optional[bool]    `json:"deprecated,omitzero" doc:"Still sent, but not for new integrations."`
-	Schemas     Optional[schemas] `json:"schemas,omitzero" doc:"Replaces what was there; null removes it."`
-	FeatureFlag Optional[string]  `json:"featureFlag,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Show it only to tokens with this flag; null shows it to all."`
+	Description  Optional[string]         `json:"description,omitzero" nullable:"false" doc:"For people."`
+	Archived     Optional[bool]           `json:"archived,omitzero" nullable:"false" doc:"Hidden from the catalogue."`
+	Deprecated   Optional[bool]           `json:"deprecated,omitzero" nullable:"false" doc:"Still sent, but not for new integrations."`
+	Schemas      Optional[schemas]        `json:"schemas,omitzero" doc:"Replaces what was there; null removes it."`
+	GroupName    Optional[string]         `json:"groupName,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"What it is listed under, for people; null removes it."`
+	FeatureFlags Optional[[]string]       `json:"featureFlags,omitzero" maxItems:"50" doc:"Show it only to tokens with one of these flags; null shows it to all."`
+	FeatureFlag  Optional[string]         `json:"featureFlag,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" deprecated:"true" doc:"The older form of featureFlags; null shows it to all."`
+	Validation   Optional[validationMode] `json:"payloadValidation,omitzero" doc:"What becomes of messages whose payload violates the schema of its version; null is off."`
 }
 
 type eventTypeOut struct {
-	Name        string    `json:"name"`
-	Description string    `json:"description"`
-	Archived    bool      `json:"archived"`
-	Deprecated  bool      `json:"deprecated"`
-	Schemas     schemas   `json:"schemas,omitempty"`
-	FeatureFlag *string   `json:"featureFlag,omitempty"`
-	CreatedAt   time.Time `json:"createdAt"`
-	UpdatedAt   time.Time `json:"updatedAt"`
+	Name         string         `json:"name" doc:"Such as order.created."`
+	Description  string         `json:"description" doc:"For people."`
+	GroupName    *string        `json:"groupName,omitempty" doc:"What it is listed under, for people."`
+	Archived     bool           `json:"archived" doc:"Hidden from the catalogue."`
+	Deprecated   bool           `json:"deprecated" doc:"Still sent, but not for new integrations."`
+	Schemas      schemas        `json:"schemas,omitempty" doc:"JSON Schemas of the payload, by version."`
+	FeatureFlags []string       `json:"featureFlags,omitempty" nullable:"false" doc:"Shown only to tokens with one of these flags."`
+	FeatureFlag  *string        `json:"featureFlag,omitempty" deprecated:"true" doc:"The first of featureFlags."`
+	Validation   validationMode `json:"payloadValidation" doc:"What becomes of messages whose payload violates the schema of its version."`
+	CreatedAt    time.Time      `json:"createdAt"`
+	UpdatedAt    time.Time      `json:"updatedAt"`
 }
 
 func showEventType(et posthorn.EventType) eventTypeOut {
-	return eventTypeOut{
-		Name: et.Name, Description: et.Description, Archived: et.Archived, Deprecated: et.Deprecated, Schemas: et.Schemas,
-		FeatureFlag: optional(et.FeatureFlag), CreatedAt: timestamp(et.CreatedAt), UpdatedAt: timestamp(et.UpdatedAt),
+	out := eventTypeOut{
+		Name: et.Name, Description: et.Description, GroupName: optional(et.GroupName), Archived: et.Archived, Deprecated: et.Deprecated,
+		Schemas: et.Schemas, FeatureFlags: et.FeatureFlags, Validation: cmp.Or(validationMode(et.Validation), validationOff),
+		CreatedAt: timestamp(et.CreatedAt), UpdatedAt: timestamp(et.UpdatedAt),
 	}
-}
-
-// checkSchemas compiles JSON Schemas. References to other documents are not followed.
-func checkSchemas(byVersion schemas) error {
-	for version, schema := range byVersion {
-		field := "body.schemas." + version
-		document, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
-		if _, isObject := document.(map[string]any); err != nil || !isObject {
-			return invalidField(field, "must be a JSON Schema, which is an object")
-		}
-		compiler := jsonschema.NewCompiler()
-		compiler.DefaultDraft(jsonschema.Draft7)
-		compiler.UseLoader(noLoader{})
-		if err := compiler.AddResource("schema.json", document); err != nil {
-			return invalidField(field, "is not a valid JSON Schema: %w", err)
-		}
-		if _, err := compiler.Compile("schema.json"); err != nil {
-			return invalidField(field, "is not a valid JSON Schema: %w", err)
-		}
+	if len(et.FeatureFlags) > 0 {
+		out.FeatureFlag = &et.FeatureFlags[0]
 	}
-	return nil
+	return out
 }
 
-// noLoader keeps schemas from making the server read files or call other servers.
-type noLoader struct{}
-
-func (noLoader) Load(string) (any, error) {
-	return nil, errors.New("references to other documents are not followed")
-}
+func (e eventTypeOut) older() any { return reshape(e, "featureFlags", "payloadValidation") }
 
 type listEventTypesIn struct {
 	PageParams
@@ -110,8 +100,7 @@ func (s *Server) listEventTypes(ctx context.Context, in *listEventTypesIn) (*ans
 		return nil, err
 	}
 	who := callerOf(ctx)
-	filter := store.EventTypeFilter{Archived: in.IncludeArchived, AnyFlag: who.app == ""}
-	found, err := s.store.ListEventTypes(ctx, who.org, filter, page)
+	found, err := s.store.ListEventTypes(ctx, who.org, who.eventTypes(in.IncludeArchived), page)
 	if err != nil {
 		return nil, err
 	}
@@ -137,10 +126,10 @@ func (s *Server) createEventType(ctx context.Context, in *createEventTypeIn) (*a
 func (s *Server) putNewEventType(ctx context.Context, name string, fields *EventTypeUpdate) (posthorn.EventType, error) {
 	now := s.clock()
 	made := posthorn.EventType{Name: name, OrgID: callerOf(ctx).org, CreatedAt: now, UpdatedAt: now}
-	fields.replace(&made)
-	if err := checkSchemas(made.Schemas); err != nil {
+	if err := fields.check(); err != nil {
 		return posthorn.EventType{}, err
 	}
+	fields.replace(&made)
 	err := s.store.CreateEventType(ctx, made)
 	if posthorn.CodeOf(err) == posthorn.Conflict {
 		return posthorn.EventType{}, fail(http.StatusConflict, "event_type_exists", "An event type with this name exists already")
@@ -151,7 +140,7 @@ func (s *Server) putNewEventType(ctx context.Context, name string, fields *Event
 func (s *Server) getEventType(ctx context.Context, in *EventTypePath) (*answer[eventTypeOut], error) {
 	who := callerOf(ctx)
 	found, err := s.store.EventType(ctx, who.org, in.Name)
-	if err == nil && who.app != "" && found.FeatureFlag != "" {
+	if err == nil && !who.sees(&found) {
 		err = posthorn.Errorf(posthorn.NotFound, "Entity not found")
 	}
 	if err != nil {
@@ -166,7 +155,7 @@ type updateEventTypeIn struct {
 }
 
 func (s *Server) updateEventType(ctx context.Context, in *updateEventTypeIn) (*answerWith[eventTypeOut], error) {
-	if err := cmp.Or(checkName("path.event_type_name", in.Name, maxName), checkSchemas(in.Body.Schemas)); err != nil {
+	if err := cmp.Or(checkName("path.event_type_name", in.Name, maxName), in.Body.check()); err != nil {
 		return nil, err
 	}
 	changed, err := s.store.UpdateEventType(ctx, callerOf(ctx).org, in.Name, func(et *posthorn.EventType) error {
@@ -191,12 +180,16 @@ type patchEventTypeIn struct {
 
 func (s *Server) patchEventType(ctx context.Context, in *patchEventTypeIn) (*answer[eventTypeOut], error) {
 	p := in.Body
-	if err := checkSchemas(p.Schemas.Value); err != nil {
+	flags := p.FeatureFlags.or(flagList(p.FeatureFlag))
+	if err := cmp.Or(checkSchemas(p.Schemas.Value), checkFlags(flags.Value)); err != nil {
 		return nil, err
 	}
+	flags.Value = unique(flags.Value)
 	changed, err := s.store.UpdateEventType(ctx, callerOf(ctx).org, in.Name, func(et *posthorn.EventType) error {
 		p.Schemas.orZero(&et.Schemas)
-		p.FeatureFlag.orZero(&et.FeatureFlag)
+		p.GroupName.orZero(&et.GroupName)
+		flags.orZero(&et.FeatureFlags)
+		validationOf(p.Validation).orZero(&et.Validation)
 		et.UpdatedAt = s.clock()
 		return cmp.Or(
 			p.Description.into(&et.Description, "body.description"),
@@ -213,6 +206,15 @@ func (s *Server) patchEventType(ctx context.Context, in *patchEventTypeIn) (*ans
 type deleteEventTypeIn struct {
 	EventTypePath
 	Expunge bool `query:"expunge" doc:"Remove it for good instead of archiving it."`
+}
+
+// Resolve reads ?expunge without a value as true.
+func (in *deleteEventTypeIn) Resolve(ctx huma.Context) []error {
+	u := ctx.URL()
+	if values, ok := u.Query()["expunge"]; ok && values[0] == "" {
+		in.Expunge = true
+	}
+	return nil
 }
 
 func (s *Server) deleteEventType(ctx context.Context, in *deleteEventTypeIn) (*nothing, error) {

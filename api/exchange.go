@@ -12,7 +12,16 @@ import (
 type exchange struct {
 	humaContext
 	ctx    context.Context
-	status int // replaces the status that huma sets, unless 0
+	status int   // replaces the status that huma sets, unless 0
+	once   *once // the request's key, where the operation settles its claim
+}
+
+// exchangeOf returns the exchange that authentication has made.
+func exchangeOf(ctx huma.Context) *exchange {
+	if x, ok := ctx.(*exchange); ok {
+		return x
+	}
+	return &exchange{humaContext: ctx, ctx: ctx.Context()}
 }
 
 // humaContext is an embeddable name: a field called Context would clash with the method.
@@ -26,6 +35,9 @@ func (x *exchange) Unwrap() huma.Context { return x.humaContext }
 func (x *exchange) SetStatus(code int) {
 	if x.status != 0 {
 		code = x.status
+	}
+	if x.once != nil && x.once.replayed && code/100 == 2 {
+		x.SetHeader(replayedHeader, "true")
 	}
 	x.humaContext.SetStatus(code)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"reflect"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -30,6 +31,9 @@ func (o *Optional[T]) UnmarshalJSON(b []byte) error {
 func (o Optional[T]) Schema(r huma.Registry) *huma.Schema {
 	s := *schemaOf[T](r)
 	s.Nullable = true
+	if s.Enum != nil {
+		s.Enum = append(slices.Clone(s.Enum), nil)
+	}
 	return &s
 }
 

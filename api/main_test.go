@@ -13,11 +13,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/internal/store"
 	"github.com/posthorn/posthorn/internal/store/sqlite"
 )
 
@@ -44,7 +46,7 @@ func setup(t testing.TB) *bundle {
 	require.NoError(t, err)
 	org, err := tokens.Organisation(posthorn.DefaultOrg)
 	require.NoError(t, err)
-	b := &bundle{t: t, store: db, dispatcher: &fakeTemporal{}, tokens: tokens, org: org, log: &syncBuffer{}}
+	b := &bundle{t: t, store: db, dispatcher: &fakeTemporal{attempts: db}, tokens: tokens, org: org, log: &syncBuffer{}}
 	server, err := New(Options{
 		Store: db, Dispatcher: b.dispatcher, Tokens: tokens, Version: "1.2.3",
 		Logger: newLogger(b.log),
@@ -76,7 +78,10 @@ type fakeTemporal struct {
 	mu      sync.Mutex
 	started []posthorn.Message
 	resent  []string // message and endpoint id
+	tasks   []posthorn.Task
 	err     error
+
+	attempts store.Deliveries // where it records attempts
 }
 
 func (f *fakeTemporal) Start(_ context.Context, m posthorn.Message) error {
@@ -97,6 +102,28 @@ func (f *fakeTemporal) Resend(_ context.Context, m posthorn.Message, endpointID 
 	defer f.mu.Unlock()
 	f.resent = append(f.resent, m.ID+" "+endpointID)
 	return f.err
+}
+
+func (f *fakeTemporal) StartTask(_ context.Context, t posthorn.Task) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tasks = append(f.tasks, t)
+	return f.err
+}
+
+// SendNow records an attempt that got 204.
+func (f *fakeTemporal) SendNow(ctx context.Context, m posthorn.Message, endpointID string) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil {
+		return "", f.err
+	}
+	id := posthorn.AttemptID.New()
+	_, err := f.attempts.Record(ctx, store.Record{MessageID: m.ID, AppID: m.AppID, Attempts: []posthorn.Attempt{{
+		ID: id, MessageID: m.ID, AppID: m.AppID, EndpointID: endpointID, EventType: m.EventType, Trigger: posthorn.Manual,
+		StartedAt: time.Now(), Success: true, Status: http.StatusNoContent,
+	}}})
+	return id, err
 }
 
 func (f *fakeTemporal) Ping(context.Context) error {

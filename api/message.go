@@ -23,11 +23,18 @@ type MessageFields struct {
 	EventID   *string   `json:"eventId,omitempty" doc:"Your own id for the event."`
 	EventType string    `json:"eventType" doc:"Such as order.created."`
 	Channels  []string  `json:"channels,omitempty" nullable:"false" doc:"Endpoints got it that listen on one of these, or on all. Absent: no channel."`
+	Tags      []string  `json:"tags,omitempty" nullable:"false" doc:"Words to find it by."`
 	Payload   payload   `json:"payload" doc:"As it was submitted; {} if it wasn't asked for, {\"expired\":true} if it is gone."`
 	Timestamp time.Time `json:"timestamp" doc:"When it was accepted."`
+	// PayloadVersion is ours.
+	PayloadVersion string `json:"payloadVersion,omitempty" doc:"The version of the payload, if the sender or the catalogue says."`
 }
 
-type messageOut struct{ MessageFields }
+type messageOut struct {
+	MessageFields
+	Payloads map[string]payload `json:"payloads,omitempty" doc:"The payload in other versions. Lists leave them out."`
+	Warnings []string           `json:"warnings,omitempty" doc:"How the payload violates the schema of its event type, in the organisation's eyes only."`
+}
 
 // payload is JSON that is shown as it is stored.
 type payload = json.RawMessage
@@ -40,14 +47,30 @@ var (
 
 func showFields(m posthorn.Message, withContent bool) MessageFields {
 	return MessageFields{
-		ID: m.ID, EventID: optional(m.EventID), EventType: m.EventType, Channels: m.Channels,
+		ID: m.ID, EventID: optional(m.EventID), EventType: m.EventType, Channels: m.Channels, Tags: m.Tags,
 		Payload: showPayload(m.Payload, withContent), Timestamp: timestamp(m.CreatedAt),
+		PayloadVersion: m.PayloadVersion,
 	}
 }
 
-func showMessage(m posthorn.Message, withContent bool) messageOut {
-	return messageOut{showFields(m, withContent)}
+// showMessage shows a message to somebody.
+func showMessage(who caller, m posthorn.Message, withContent bool) messageOut {
+	out := messageOut{MessageFields: showFields(m, withContent)}
+	if who.app == "" {
+		out.Warnings = m.Warnings
+	}
+	for version, variant := range m.Variants {
+		if variant != nil && withContent {
+			if out.Payloads == nil {
+				out.Payloads = make(map[string]payload, len(m.Variants))
+			}
+			out.Payloads[version] = showPayload(variant, true)
+		}
+	}
+	return out
 }
+
+func (m messageOut) older() any { return reshape(m, "payloadVersion", "payloads", "warnings") }
 
 // showPayload shows a payload that isn't JSON, which only a raw one can be, as a JSON string.
 func showPayload(stored []byte, wanted bool) payload {
@@ -95,12 +118,12 @@ func (s *Server) listMessages(ctx context.Context, in *listMessagesIn) (*answer[
 		return nil, err
 	}
 	return listed(found, func(m posthorn.Message) string { return m.ID }, func(m posthorn.Message) messageOut {
-		return showMessage(m, in.WithContent)
+		return showMessage(callerOf(ctx), m, in.WithContent)
 	}), nil
 }
 
 func (p WindowParams) messageFilter(bounds store.Window, withContent bool) store.MessageFilter {
-	return store.MessageFilter{Window: bounds, Channel: p.Channel, EventTypes: p.EventTypes, WithPayload: withContent}
+	return store.MessageFilter{Window: bounds, Channel: p.Channel, Tag: p.Tag, EventTypes: p.EventTypes, WithPayload: withContent}
 }
 
 type getMessageIn struct {
@@ -113,5 +136,5 @@ func (s *Server) getMessage(ctx context.Context, in *getMessageIn) (*answer[mess
 	if err != nil {
 		return nil, err
 	}
-	return &answer[messageOut]{Body: showMessage(found, in.WithContent)}, nil
+	return &answer[messageOut]{Body: showMessage(callerOf(ctx), found, in.WithContent)}, nil
 }

@@ -17,17 +17,17 @@ func TestMessage(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	app := b.must(201, "POST", "/app", `{"name":"Acme","uid":"acme"}`)
-	id := b.message(app, `{"eventType":"order.created","eventId":"evt-1","channels":["x","y"],"payload":{"secret":"p1"}}`)
+	id := b.message(app, `{"eventType":"order.created","eventId":"evt-1","channels":["x","y"],"payload":{"secret":"P1"}}`)
 	other := b.message(app, `{"eventType":"order.paid","payload":{"n":2}}`)
 	path := "/app/{app}/msg"
 	b.run(t, strings.NewReplacer("{app}", app, "{id}", id, "{other}", other), []scenario{
 		{name: "is found by its id", method: "GET", path: path + "/{id}", status: 200,
-			contains: []string{`"id":"{id}"`, `"eventId":"evt-1"`, `"eventType":"order.created"`, `"channels":["x","y"]`, `"payload":{"secret":"p1"}`, `"timestamp":"20`}},
+			contains: []string{`"id":"{id}"`, `"eventId":"evt-1"`, `"eventType":"order.created"`, `"channels":["x","y"]`, `"payload":{"secret":"P1"}`, `"timestamp":"20`}},
 		{name: "is found by its event id", method: "GET", path: path + "/evt-1", status: 200, contains: []string{`"id":"{id}"`}},
-		{name: "is found without its payload", method: "GET", path: path + "/{id}?with_content=false", status: 200, contains: []string{`"payload":{}`}, excludes: []string{"p1"}},
+		{name: "is found without its payload", method: "GET", path: path + "/{id}?with_content=false", status: 200, contains: []string{`"payload":{}`}, excludes: []string{"P1"}},
 		{name: "is listed newest first", method: "GET", path: path + "?limit=1", status: 200, contains: []string{"{other}", `"done":false`}, excludes: []string{"{id}"}},
-		{name: "is listed without payloads on demand", method: "GET", path: path + "?with_content=false", status: 200, contains: []string{"{id}", "{other}", `"payload":{}`}, excludes: []string{"p1"}},
-		{name: "is listed by channel", method: "GET", path: path + "?channel=x", status: 200, contains: []string{"{id}", "p1"}, excludes: []string{"{other}"}},
+		{name: "is listed without payloads on demand", method: "GET", path: path + "?with_content=false", status: 200, contains: []string{"{id}", "{other}", `"payload":{}`}, excludes: []string{"P1"}},
+		{name: "is listed by channel", method: "GET", path: path + "?channel=x", status: 200, contains: []string{"{id}", "P1"}, excludes: []string{"{other}"}},
 		{name: "is listed by event type", method: "GET", path: path + "?event_types=order.paid", status: 200, contains: []string{"{other}"}, excludes: []string{"{id}"}},
 		{name: "is listed by event types with commas", method: "GET", path: path + "?event_types=order.paid,order.created", status: 200, contains: []string{"{other}", "{id}"}},
 		{name: "is listed by repeated event types", method: "GET", path: path + "?event_types=order.paid&event_types=none", status: 200, contains: []string{"{other}"}, excludes: []string{"{id}"}},
@@ -73,7 +73,7 @@ func TestMessage(t *testing.T) {
 			require.Equal(t, want, m.ExpiresAt.Sub(m.CreatedAt))
 		}
 	})
-	t.Run("is not logged", func(t *testing.T) { require.NotContains(t, b.log.String(), "p1") })
+	t.Run("is not logged", func(t *testing.T) { require.NotContains(t, b.log.String(), "P1") })
 }
 
 func TestPayloadIsKeptByteForByte(t *testing.T) {

@@ -19,7 +19,13 @@ const (
 	maxRequestID    = 128
 )
 
-type requestIDKey struct{}
+// requestKey is the key of a request's identity in its context.
+type requestKey struct{}
+
+type requestIdentity struct {
+	id  string
+	old bool // the client can't read errors with fields that it doesn't know
+}
 
 // identify gives each request an id that ties the answer to the log: the caller's own, if it is presentable.
 func (s *Server) identify(c *gin.Context) {
@@ -28,7 +34,8 @@ func (s *Server) identify(c *gin.Context) {
 		id = uuid.NewString()
 	}
 	c.Header(requestIDHeader, id)
-	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), requestIDKey{}, id))
+	identity := requestIdentity{id: id, old: isOldClient(c.GetHeader("User-Agent"))}
+	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), requestKey{}, identity))
 	c.Next()
 }
 
@@ -38,8 +45,8 @@ func presentable(id string) bool {
 
 // requestID is the log attribute that names the request.
 func requestID(ctx context.Context) slog.Attr {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return slog.String("request_id", id)
+	identity, _ := ctx.Value(requestKey{}).(requestIdentity)
+	return slog.String("request_id", identity.id)
 }
 
 // logAccess notes each request. Neither the query nor the headers are logged: they may hold customers' data.
@@ -88,7 +95,7 @@ func (s *Server) recoverPanic(c *gin.Context) {
 		s.log.LogAttrs(ctx, slog.LevelError, "panic", requestID(ctx), slog.String("panic", fmt.Sprint(p)),
 			slog.String("path", c.FullPath()), slog.String("stack", string(debug.Stack())))
 		if !c.Writer.Written() {
-			writeFailure(c.Writer, errInternal)
+			abort(c, errInternal)
 		}
 	}()
 	c.Next()
@@ -96,23 +103,4 @@ func (s *Server) recoverPanic(c *gin.Context) {
 
 func goneAway(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET)
-}
-
-// allowAnyOrigin lets pages of any origin call the API. That is safe because nothing is granted by cookies: a page
-// needs a token.
-func allowAnyOrigin(c *gin.Context) {
-	h := c.Writer.Header()
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", requestIDHeader)
-	if c.Request.Method != http.MethodOptions || c.GetHeader("Access-Control-Request-Method") == "" {
-		c.Next()
-		return
-	}
-	h.Add("Vary", "Access-Control-Request-Headers")
-	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
-	if asked := c.GetHeader("Access-Control-Request-Headers"); asked != "" {
-		h.Set("Access-Control-Allow-Headers", asked)
-	}
-	h.Set("Access-Control-Max-Age", "600")
-	c.AbortWithStatus(http.StatusNoContent)
 }

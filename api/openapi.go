@@ -34,7 +34,9 @@ func (s *Server) operations(wire huma.API) ([]byte, error) {
 	document := wire.OpenAPI()
 	routes := s.routes()
 	for _, r := range routes {
-		r.register(wire, r.operation())
+		op := r.operation()
+		op.BodyReadTimeout, op.MaxBodyBytes = s.bodyTimeout, maxBody+1 // huma refuses a body of exactly the maximum
+		r.register(wire, op)
 	}
 	complete(document, routes)
 	return render(document)
@@ -119,7 +121,7 @@ func (r route) complete(op *huma.Operation) {
 		p.AllowEmptyValue = p.In == "query" // and an empty value is none
 	}
 	if r.method == post && r.scope != public {
-		op.Parameters = slices.DeleteFunc(op.Parameters, func(p *huma.Param) bool { return strings.EqualFold(p.Name, idempotencyHeader) })
+		op.Parameters = slices.DeleteFunc(op.Parameters, func(p *huma.Param) bool { return strings.EqualFold(p.Name, keyHeader) })
 		op.Parameters = append(op.Parameters, idempotencyParameter())
 	}
 	if op.RequestBody != nil && words.example != nil {
@@ -192,9 +194,6 @@ func isText(s *huma.Schema) bool {
 // completeSchema describes the fields that are the same everywhere. It also removes what says no more than the default
 // does, that objects may have more properties than are described: tools would show an invented one.
 func completeSchema(schema *huma.Schema) {
-	for _, property := range schema.Properties {
-		property.UniqueItems = false // huma panics on items that can't be the keys of a map
-	}
 	if len(schema.Properties) > 0 && schema.AdditionalProperties == true {
 		schema.AdditionalProperties = nil
 	}

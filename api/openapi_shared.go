@@ -6,11 +6,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-const (
-	idempotencyHeader = "idempotency-key"
-	replayHeader      = "Idempotent-Replayed"
-	retryAfterHeader  = "Retry-After"
-)
+const retryAfterHeader = "Retry-After"
 
 const introduction = `Posthorn delivers webhooks durably: post an event, and it is signed and sent to every subscribed endpoint of that
 customer, for days if it must.
@@ -96,7 +92,7 @@ var headers = map[string]*huma.Header{
 		Description: "How many seconds it takes until all are left again.",
 		Schema:      &huma.Schema{Type: huma.TypeInteger, Minimum: new(0.0)},
 	},
-	replayHeader: {
+	replayedHeader: {
 		Description: "The answer is that of an earlier request with the same key.",
 		Schema:      &huma.Schema{Type: huma.TypeString, Enum: []any{"true"}},
 	},
@@ -118,17 +114,17 @@ func successHeaders(repeatable bool) map[string]*huma.Header {
 		refs[name] = headerRef(name)
 	}
 	if repeatable {
-		refs[replayHeader] = headerRef(replayHeader)
+		refs[replayedHeader] = headerRef(replayedHeader)
 	}
 	return refs
 }
 
 func idempotencyParameter() *huma.Param {
 	return &huma.Param{
-		Name: idempotencyHeader,
+		Name: keyHeader,
 		In:   "header",
 		Description: "Makes the request safe to repeat. For 24 hours the same request with the same key is not carried out again: it gets the " +
-			"first one's answer, if that was one of success, with the header `" + replayHeader + "`. Another request with the key is refused " +
+			"first one's answer, if that was one of success, with the header `" + replayedHeader + "`. Another request with the key is refused " +
 			"with status 422. Any text of visible ASCII characters that is new for each request, such as a UUID.",
 		Schema: &huma.Schema{Type: huma.TypeString, MinLength: new(1), MaxLength: new(256), Pattern: "^[!-~]+$"},
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -9,6 +10,9 @@ import (
 	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/internal/store"
 )
+
+// maxFilterTypes is how many event types a list can be narrowed to: each is looked up by itself.
+const maxFilterTypes = 500
 
 // window is how far a list of messages or attempts looks back unless it is told otherwise.
 const window = 90 * 24 * time.Hour
@@ -33,27 +37,16 @@ type (
 		Before     time.Time `query:"before" doc:"Only items made before this moment."`
 		After      time.Time `query:"after" doc:"Only items made after this moment. Alone, it makes the first page the one that follows the moment."`
 		Channel    string    `query:"channel" doc:"Only messages on this channel."`
-		EventTypes []string  `query:"event_types" nullable:"false" doc:"Only messages of these event types: separated by commas, repeated, or both."`
+		Tag        string    `query:"tag" doc:"Only messages with this tag."`
+		EventTypes []string  `query:"event_types" nullable:"false" doc:"Only messages of these event types, 500 at most: separated by commas, repeated, or both."`
 	}
 )
 
-// Resolve collects the event types in all spellings that Svix's clients use: a,b and repeated, event_types[]=a and
-// event_types[1]=a.
+// Resolve collects the event types in all spellings that Svix's clients use.
 func (p *WindowParams) Resolve(ctx huma.Context) []error {
-	u := ctx.URL()
-	p.EventTypes = nil
-	for name, values := range u.Query() {
-		index, ok := strings.CutPrefix(name, "event_types")
-		if !ok || index != "" && (index[0] != '[' || index[len(index)-1] != ']') {
-			continue
-		}
-		for _, v := range values {
-			for name := range strings.SplitSeq(v, ",") {
-				if name != "" {
-					p.EventTypes = append(p.EventTypes, name)
-				}
-			}
-		}
+	p.EventTypes = queryList(ctx, "event_types")
+	if len(p.EventTypes) > maxFilterTypes {
+		return []error{&huma.ErrorDetail{Location: "query.event_types", Message: fmt.Sprintf("must have %d items at most", maxFilterTypes), Value: len(p.EventTypes)}}
 	}
 	return nil
 }

@@ -48,6 +48,33 @@ func TestTheGoClientOfSvix(t *testing.T) {
 	eventTypes, err := client.EventType.List(ctx, nil)
 	require.NoError(t, err)
 	require.Len(t, eventTypes.Data, 2)
+	_, err = client.EventType.Create(ctx, &svix.EventTypeIn{
+		Name: "order.sent", Description: "Sent", GroupName: svix.String("orders"), FeatureFlag: svix.String("beta"),
+		Schemas: map[string]any{"1": map[string]any{"type": "object", "examples": []any{map[string]any{"id": "1"}}}},
+	})
+	require.NoError(t, err)
+	sent, err := client.EventType.Get(ctx, "order.sent")
+	require.NoError(t, err)
+	require.Equal(t, "orders", *sent.GroupName)
+	require.Equal(t, "beta", *sent.FeatureFlag)
+	require.Contains(t, sent.Schemas, "1")
+	patched := svix.EventTypePatch{}
+	patched.SetDeprecated(true)
+	sent, err = client.EventType.Patch(ctx, "order.sent", &patched)
+	require.NoError(t, err)
+	require.True(t, sent.Deprecated)
+	require.Contains(t, sent.Schemas, "1", "a PATCH leaves alone what it doesn't name")
+	spec := map[string]any{"openapi": "3.1.0", "webhooks": map[string]any{"pet.new": map[string]any{"post": map[string]any{"description": "A pet"}}}}
+	planned, err := client.EventType.ImportOpenApi(ctx, svix.EventTypeImportOpenApiIn{Spec: spec, DryRun: optional(true)})
+	require.NoError(t, err)
+	require.Empty(t, planned.Data.Modified)
+	require.Len(t, planned.Data.ToModify, 1)
+	imported, err := client.EventType.ImportOpenApi(ctx, svix.EventTypeImportOpenApiIn{Spec: spec})
+	require.NoError(t, err)
+	require.Equal(t, []string{"pet.new"}, imported.Data.Modified)
+	require.NoError(t, client.EventType.DeleteWithOptions(ctx, "pet.new", &svix.EventTypeDeleteOptions{Expunge: optional(true)}))
+	_, err = client.EventType.Get(ctx, "pet.new")
+	require.Error(t, err)
 
 	in := svix.EndpointIn{Url: "https://example.com/hook", FilterTypes: []string{"order.created"}}
 	in.SetUid("main")
@@ -69,7 +96,7 @@ func TestTheGoClientOfSvix(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"X-A": "1", "X-B": "2"}, headers.Headers)
 
-	event := svix.MessageIn{EventType: "order.created", Payload: map[string]any{"id": "1"}, Channels: []string{"c"}}
+	event := svix.MessageIn{EventType: "order.created", Payload: map[string]any{"id": "1"}, Channels: []string{"c"}, Tags: []string{"batch/1"}}
 	event.SetEventId("evt-1")
 	message, err := client.Message.Create(ctx, "acme", &event)
 	require.NoError(t, err)
@@ -80,7 +107,7 @@ func TestTheGoClientOfSvix(t *testing.T) {
 	got, err := client.Message.Get(ctx, "acme", "evt-1")
 	require.NoError(t, err)
 	require.Equal(t, map[string]any{"id": "1"}, got.Payload)
-	messages, err := client.Message.List(ctx, "acme", &svix.MessageListOptions{EventTypes: &[]string{"order.created", "x"}, After: optional(time.Now().Add(-time.Hour))})
+	messages, err := client.Message.List(ctx, "acme", &svix.MessageListOptions{EventTypes: &[]string{"order.created", "x"}, After: optional(time.Now().Add(-time.Hour)), Tag: svix.String("batch/1")})
 	require.NoError(t, err)
 	require.Len(t, messages.Data, 1)
 

@@ -19,6 +19,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/internal/catalogue"
 	"github.com/posthorn/posthorn/internal/store"
 )
 
@@ -33,18 +34,40 @@ type Dispatcher interface {
 	// Resend sends a message to one endpoint again, once, as a manual attempt, and returns when that is durable.
 	// Unavailable.
 	Resend(ctx context.Context, m posthorn.Message, endpointID string) error
+	// StartTask begins the workflow of a stored background task. Conflict: it has begun before. Unavailable.
+	StartTask(ctx context.Context, t posthorn.Task) error
+	// SendNow sends a message to one endpoint once, as a manual attempt, waits until that is recorded, and returns the
+	// attempt's ID. Unavailable: also if it takes longer than an attempt may take.
+	SendNow(ctx context.Context, m posthorn.Message, endpointID string) (attemptID string, err error)
 	// Ping reports whether Temporal answers.
 	Ping(ctx context.Context) error
 }
 
+// SignatureType is a kind of signature.
+type SignatureType string
+
+// The kinds of signature, as Svix names them.
+const (
+	HMAC256 SignatureType = "hmac256" // a shared secret, whsec_
+	Ed25519 SignatureType = "ed25519" // a key pair, whsk_ and whpk_
+)
+
 // Options are what a Server is made of.
 type Options struct {
-	Store      store.Store
-	Dispatcher Dispatcher
-	Tokens     *Tokens          // verifies the bearer tokens of requests
-	Logger     *slog.Logger     // default: discard
-	Now        func() time.Time // default: time.Now
-	Version    string           // shown in the OpenAPI document; default "dev"
+	Store       store.Store
+	Dispatcher  Dispatcher
+	Tokens      *Tokens       // verifies the bearer tokens of requests
+	Clients     Clients       // who is served; default: everybody
+	Limits      RateLimits    // default: none
+	BodyTimeout time.Duration // for sending the body of a request; default: 30 seconds
+	PublicURL   string        // where browsers find this server, for the links it gives out; default: http://127.0.0.1:8071
+	// HTTPSOnly refuses endpoints with an http URL. Those that exist stay.
+	HTTPSOnly bool
+	// SignatureType is the kind of the keys that the server makes for endpoints; default HMAC256.
+	SignatureType SignatureType
+	Logger        *slog.Logger     // default: discard
+	Now           func() time.Time // default: time.Now
+	Version       string           // shown in the OpenAPI document; default "dev"
 }
 
 func (o Options) validate() error {
@@ -58,6 +81,9 @@ func (o Options) validate() error {
 	if o.Tokens == nil {
 		problems = append(problems, errors.New("Tokens is missing"))
 	}
+	if t := o.SignatureType; t != "" && t != HMAC256 && t != Ed25519 {
+		problems = append(problems, fmt.Errorf("SignatureType is %q, not %s or %s", t, HMAC256, Ed25519))
+	}
 	return errors.Join(problems...)
 }
 
@@ -66,9 +92,20 @@ type Server struct {
 	store      store.Store
 	dispatcher Dispatcher
 	tokens     *Tokens
+	catalogue  *catalogue.Table
 	log        *slog.Logger
 	now        func() time.Time
+	open       *openRequests
+	httpsOnly  bool
+	signature  SignatureType
 	handler    http.Handler
+
+	revocations *revocations
+	clients     Clients
+	perToken    *limiter
+	perAddress  *limiter
+	publicURL   string
+	bodyTimeout time.Duration
 }
 
 // New returns a server with all routes in place.
@@ -77,14 +114,24 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("options of the API: %w", err)
 	}
 	s := &Server{
-		store:      o.Store,
-		dispatcher: o.Dispatcher,
-		tokens:     o.Tokens,
-		log:        cmp.Or(o.Logger, slog.New(slog.DiscardHandler)),
-		now:        o.Now,
+		store:       o.Store,
+		dispatcher:  o.Dispatcher,
+		tokens:      o.Tokens,
+		catalogue:   catalogue.New(o.Store),
+		log:         cmp.Or(o.Logger, slog.New(slog.DiscardHandler)),
+		now:         o.Now,
+		open:        newOpenRequests(),
+		httpsOnly:   o.HTTPSOnly,
+		signature:   cmp.Or(o.SignatureType, HMAC256),
+		clients:     o.Clients,
+		bodyTimeout: cmp.Or(o.BodyTimeout, 30*time.Second),
+		publicURL:   strings.TrimRight(cmp.Or(o.PublicURL, "http://127.0.0.1:8071"), "/"),
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if err := s.guard(o.Limits); err != nil {
+		return nil, err
 	}
 	handler, err := s.build(cmp.Or(o.Version, "dev"))
 	if err != nil {
@@ -102,18 +149,23 @@ func (s *Server) build(version string) (http.Handler, error) {
 	engine := gin.New()
 	engine.RedirectTrailingSlash = false
 	engine.HandleMethodNotAllowed = true
-	engine.Use(s.identify, s.logAccess, s.recoverPanic, allowAnyOrigin)
-	engine.NoRoute(func(c *gin.Context) { writeFailure(c.Writer, errNoRoute) })
-	engine.NoMethod(func(c *gin.Context) { writeFailure(c.Writer, errNoMethod) })
+	engine.Use(s.identify, s.logAccess, s.recoverPanic, allowAnyOrigin, s.locate, s.limitAddress)
+	engine.NoRoute(func(c *gin.Context) { abort(c, errNoRoute) })
+	engine.NoMethod(func(c *gin.Context) { abort(c, errNoMethod) })
 
 	engine.Use(demandNames)
 	wire := humagin.New(engine, s.config(version))
-	wire.UseMiddleware(s.authenticate)
+	wire.UseMiddleware(s.authenticate, s.idempotent)
 	document, err := s.operations(wire)
 	if err != nil {
 		return nil, err
 	}
-	engine.GET(documentPath, func(c *gin.Context) { c.Data(http.StatusOK, jsonType, document) })
+	serve, err := s.serveDocument(document)
+	if err != nil {
+		return nil, err
+	}
+	engine.GET(documentPath, serve)
+	servePortal(engine)
 	serveDocs(engine)
 	return withoutTrailingSlash(engine), nil
 }

@@ -84,7 +84,11 @@ type broken struct{ ping func() error }
 
 func (b broken) Start(context.Context, posthorn.Message) error          { return b.ping() }
 func (b broken) Resend(context.Context, posthorn.Message, string) error { return b.ping() }
-func (b broken) Ping(context.Context) error                             { return b.ping() }
+func (b broken) StartTask(context.Context, posthorn.Task) error         { return b.ping() }
+func (b broken) SendNow(context.Context, posthorn.Message, string) (string, error) {
+	return "", b.ping()
+}
+func (b broken) Ping(context.Context) error { return b.ping() }
 
 func TestInternalErrorsAreHiddenAndLogged(t *testing.T) {
 	t.Parallel()
@@ -103,7 +107,7 @@ func TestInternalErrorsAreHiddenAndLogged(t *testing.T) {
 			b.url = listener.URL
 			r := b.do("POST", "/app/"+app+"/msg", `{"eventType":"e","payload":{}}`)
 			require.Equal(t, http.StatusInternalServerError, r.status)
-			require.JSONEq(t, `{"code":"server_error","detail":"Internal server error"}`, r.body)
+			require.JSONEq(t, `{"code":"server_error","detail":"Internal server error","requestId":"`+r.header.Get(requestIDHeader)+`"}`, r.body)
 			require.Contains(t, log.String(), "hunter2")
 			require.Contains(t, log.String(), "request_id="+r.header.Get(requestIDHeader))
 		})

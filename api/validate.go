@@ -18,6 +18,8 @@ import (
 const (
 	maxName        = 256 // of uids, event ids, event types and flags, in bytes
 	maxChannel     = 128
+	maxTags        = 5
+	maxTag         = 128
 	maxMetadata    = 4096 // serialised, in bytes
 	maxHeaderValue = 4096
 	maxURL         = 65536
@@ -46,6 +48,13 @@ func checkName(field, name string, longest int) error {
 	default:
 		return nil
 	}
+}
+
+func checkFilled(field, text string) error {
+	if text == "" {
+		return invalidField(field, "must not be empty")
+	}
+	return nil
 }
 
 // checkUID accepts a name that can't be taken for an id. Empty means none.
@@ -96,6 +105,36 @@ func checkNames(field string, names []string, most, longest int) error {
 	return nil
 }
 
+// checkTags checks the tags of a message, which may have more characters than names.
+func checkTags(field string, tags []string) error {
+	if len(tags) > maxTags {
+		return invalidField(field, "must have %d items at most", maxTags)
+	}
+	for i, tag := range tags {
+		field := fmt.Sprintf("%s[%d]", field, i)
+		switch {
+		case tag == "" || strings.ContainsFunc(tag, func(r rune) bool { return !strings.ContainsRune(`/\#`, r) && !isName(string(r)) }):
+			return invalidField(field, `must consist of letters, digits, '-', '_', '.', '/', '\' and '#'`)
+		case len(tag) > maxTag:
+			return invalidField(field, "must have %d characters at most", maxTag)
+		}
+	}
+	return nil
+}
+
+// checkDistinct refuses a list in which something is twice. The tag uniqueItems would do so too, but huma panics on items
+// that can't be the keys of a map.
+func checkDistinct(field string, names []string) error {
+	seen := make(map[string]bool, len(names))
+	for i, name := range names {
+		if seen[name] {
+			return invalidField(fmt.Sprintf("%s[%d]", field, i), "is there twice")
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
 // unique drops what was there before, in place, and keeps the order.
 func unique(names []string) []string {
 	kept := names[:0]
@@ -105,6 +144,17 @@ func unique(names []string) []string {
 		}
 	}
 	return kept
+}
+
+// checkURL accepts what checkURL does, but no http where the server is set so.
+func (s *Server) checkURL(raw string) error {
+	if err := checkURL(raw); err != nil {
+		return err
+	}
+	if u, err := url.Parse(raw); err == nil && s.httpsOnly && u.Scheme != "https" {
+		return invalidField("body.url", "must begin with https://")
+	}
+	return nil
 }
 
 // checkURL accepts absolute http and https URLs. Where they lead is checked at each attempt.
@@ -137,15 +187,9 @@ var (
 	forbiddenHeaderPrefixes = []string{
 		"content-", "webhook-", "svix-", "x-svix-", "x-amz-", "x-amzn-", "x-google", "x-goog-", "x-gfe", "x-azure-", "x-fd-",
 	}
-	// sensitiveHeaders are never shown, only named.
-	sensitiveHeaders = []string{
-		"authorization", "cookie", "proxy-authenticate", "proxy-authorization", "www-authenticate", "x-api-key", "x-auth-token",
-	}
 )
 
-func isSensitiveHeader(name string) bool {
-	return slices.Contains(sensitiveHeaders, strings.ToLower(name))
-}
+func isSensitiveHeader(name string) bool { return posthorn.IsSensitiveHeader(name) }
 
 func checkHeader(name, value string) error {
 	const field = "body.headers"

@@ -44,12 +44,17 @@ func New(c client.Client, a *activities.Activities, stopTimeout time.Duration) w
 	w.RegisterWorkflowWithOptions(workflows.DeliverMessage, workflow.RegisterOptions{Name: workflows.DeliverMessageType})
 	w.RegisterWorkflowWithOptions(workflows.ResendMessage, workflow.RegisterOptions{Name: workflows.ResendMessageType})
 	w.RegisterWorkflowWithOptions(workflows.SweepUndispatched, workflow.RegisterOptions{Name: workflows.SweepUndispatchedType})
+	w.RegisterWorkflowWithOptions(workflows.RunTask, workflow.RegisterOptions{Name: workflows.RunTaskType})
+	w.RegisterWorkflowWithOptions(workflows.ExpirePayloads, workflow.RegisterOptions{Name: workflows.ExpirePayloadsType})
 	for name, run := range map[string]any{
 		"SendToAll":      a.SendToAll,
 		"SendToEndpoint": a.SendToEndpoint,
 		"CloseDelivery":  a.CloseDelivery,
 		"Resend":         a.Resend,
 		"Sweep":          a.Sweep,
+		"RunTask":        a.RunTask,
+		"FailTask":       a.FailTask,
+		"ExpirePayloads": a.ExpirePayloads,
 	} {
 		w.RegisterActivityWithOptions(run, activity.RegisterOptions{Name: name})
 	}

@@ -24,6 +24,8 @@ func TestReplay(t *testing.T) {
 			replayer := worker.NewWorkflowReplayer()
 			replayer.RegisterWorkflowWithOptions(workflows.DeliverMessage, workflow.RegisterOptions{Name: workflows.DeliverMessageType})
 			replayer.RegisterWorkflowWithOptions(workflows.ResendMessage, workflow.RegisterOptions{Name: workflows.ResendMessageType})
+			replayer.RegisterWorkflowWithOptions(workflows.RunTask, workflow.RegisterOptions{Name: workflows.RunTaskType})
+			replayer.RegisterWorkflowWithOptions(workflows.ExpirePayloads, workflow.RegisterOptions{Name: workflows.ExpirePayloadsType})
 			require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(nil, history))
 		})
 	}

@@ -20,7 +20,6 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/activities"
@@ -30,7 +29,6 @@ import (
 	"github.com/posthorn/posthorn/internal/dispatch"
 	"github.com/posthorn/posthorn/internal/egress"
 	"github.com/posthorn/posthorn/internal/routing"
-	"github.com/posthorn/posthorn/internal/store/sqlite"
 	"github.com/posthorn/posthorn/worker"
 	"github.com/posthorn/posthorn/workflows"
 )
@@ -42,6 +40,7 @@ const (
 	// drainMargin is what a graceful stop gives requests in flight beyond the attempt timeout, for recording them.
 	drainMargin = 5 * time.Second
 	sweepEvery  = 5 * time.Minute
+	expireEvery = 15 * time.Minute
 )
 
 // App is one running Posthorn: API, worker, and the embedded Temporal. Start and Close are idempotent.
@@ -109,14 +108,14 @@ func (a *App) unwind() error {
 func (a *App) onClose(f func() error) { a.closers = append(a.closers, f) }
 
 func (a *App) start(ctx context.Context) error {
-	if err := a.claimDataDir(); err != nil {
-		return err
-	}
-	secret, err := signingSecret(a.cfg.DataDir)
+	box, err := mainBox(a.cfg)
 	if err != nil {
 		return err
 	}
-	if a.tokens, err = api.NewTokens(secret); err != nil {
+	if err := a.claimDataDir(); err != nil {
+		return err
+	}
+	if a.tokens, err = readTokens(a.cfg.DataDir, a.cfg.JWT); err != nil {
 		return err
 	}
 	if a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", a.cfg.Listen); err != nil {
@@ -135,15 +134,10 @@ func (a *App) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	db, err := sqlite.Open(ctx, sqlite.Options{
-		Path:       filepath.Join(a.cfg.DataDir, "posthorn.db"),
-		Durability: sqlite.Durability(a.cfg.Durability),
-		Logger:     a.log,
-	})
+	db, err := a.openStore(ctx, box)
 	if err != nil {
-		return fmt.Errorf("opening the database: %w", err)
+		return err
 	}
-	a.onClose(db.Close)
 
 	sender := egress.New(egress.Options{
 		Timeout:      a.cfg.AttemptTimeout,
@@ -173,6 +167,10 @@ func (a *App) start(ctx context.Context) error {
 	}
 	return a.startAPI(api.Options{
 		Store: db, Dispatcher: dispatcher, Tokens: a.tokens, Logger: a.log, Version: a.version,
+		PublicURL: cmp.Or(a.cfg.Access.PublicURL, a.URL()),
+		Clients:   api.Clients{Allow: a.cfg.Access.AllowClients, TrustedProxies: a.cfg.Access.TrustedProxies},
+		Limits:    api.RateLimits{Token: api.Rate(a.cfg.Access.RateLimitToken), Address: api.Rate(a.cfg.Access.RateLimitAddress)},
+		HTTPSOnly: a.cfg.EndpointHTTPSOnly, SignatureType: api.SignatureType(a.cfg.DefaultSignatureType),
 	})
 }
 
@@ -244,20 +242,12 @@ func (a *App) startWorker(ctx context.Context, engine client.Client, acts *activ
 
 	// What a crash left between storing and starting goes on at once; the schedule is for crashes of other processes.
 	if _, err := acts.StartUndispatched(ctx, time.Now()); err != nil {
-		a.log.Warn("not all messages of an earlier run were picked up; the sweep will", "error", err)
+		a.log.Warn("not all messages and tasks of an earlier run were picked up; the sweep will", "error", err)
 	}
-	_, err := engine.ScheduleClient().Create(ctx, client.ScheduleOptions{
-		ID:      workflows.SweepScheduleID,
-		Spec:    client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: sweepEvery}}},
-		Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP,
-		Action: &client.ScheduleWorkflowAction{
-			ID: workflows.SweepScheduleID, Workflow: workflows.SweepUndispatchedType, TaskQueue: workflows.TaskQueue,
-		},
-	})
-	if err != nil && !errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
-		return fmt.Errorf("scheduling the sweep: %w", err)
+	if err := schedule(ctx, engine, workflows.SweepScheduleID, workflows.SweepUndispatchedType, sweepEvery); err != nil {
+		return err
 	}
-	return nil
+	return schedule(ctx, engine, workflows.ExpireScheduleID, workflows.ExpirePayloadsType, expireEvery)
 }
 
 func (a *App) startAPI(o api.Options) error {
@@ -265,14 +255,7 @@ func (a *App) startAPI(o api.Options) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{
-		Handler:           handler.Handler(),
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       time.Minute,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
-	}
+	server := api.HTTPServer(handler.Handler(), api.Connections{}, a.log)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(a.listener) }()
 	a.onClose(func() error {
@@ -306,8 +289,13 @@ func (a *App) TemporalAddress() string { return a.temporal.Address() }
 // TemporalUIURL returns the address of the Temporal Web UI, or "" if it is off.
 func (a *App) TemporalUIURL() string { return a.temporal.UIAddress() }
 
-// Token returns a token for everything that the default organisation owns.
-func (a *App) Token() (string, error) { return a.tokens.Organisation(posthorn.DefaultOrg) }
+// Token returns a token for everything that the default organisation owns, or "" where only a public key is set.
+func (a *App) Token() (string, error) {
+	if !a.tokens.CanSign() {
+		return "", nil
+	}
+	return a.tokens.Organisation(posthorn.DefaultOrg)
+}
 
 func engineDurability(d config.Durability) devserver.Durability {
 	if d == config.Normal {

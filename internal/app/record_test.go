@@ -12,10 +12,12 @@ import (
 	svix "github.com/svix/svix-webhooks/go"
 	"go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/workflows"
 )
 
@@ -76,6 +78,47 @@ func TestRecordHistories(t *testing.T) {
 			found := b.list(b.temporal(), `WorkflowType="ResendMessage" AND PosthornApplication="`+b.appID+`"`, 1)
 			return found[0].GetExecution().GetWorkflowId()
 		},
+		"task-finished": func(_ *testing.T, b *bundle) string {
+			b.send("a", `{}`)
+			_, body := b.request(http.MethodPost, "/msg/expunge-all-contents", "")
+			return b.began(body)
+		},
+		"task-failed": func(t *testing.T, b *bundle) string {
+			o, dir := own(t)
+			*b = *o
+			db := database(t, dir)
+			task := posthorn.TaskID.New()
+			_, err := db.ExecContext(b.ctx, "INSERT INTO task (id, org_id, app_id, kind, state, begun, input) VALUES (?, ?, ?, ?, 'running', 1, '{\"EndpointID\":\"gone\"}')",
+				task, posthorn.DefaultOrg, b.appID, posthorn.RecoverEndpoint)
+			require.NoError(t, err)
+			return b.runTask(task)
+		},
+		"task-missing": func(_ *testing.T, b *bundle) string { return b.runTask(posthorn.TaskID.New()) },
+		"task-cancelled": func(t *testing.T, b *bundle) string {
+			failed := make(chan struct{})
+			r := newReceiver(t, func(w http.ResponseWriter, req *http.Request, _ int) {
+				select {
+				case <-failed:
+					<-req.Context().Done()
+				default:
+					w.WriteHeader(http.StatusInternalServerError)
+				}
+			})
+			ep := b.endpoint(svix.EndpointIn{Url: r.URL})
+			began := time.Now()
+			b.waitState(b.send("a", `{}`), "failed")
+			close(failed)
+			task, err := b.svix.Endpoint.Recover(b.ctx, b.appID, ep.Id, &svix.RecoverIn{Since: began})
+			require.NoError(t, err)
+			r.wait(t, 5)
+			require.NoError(t, b.temporal().CancelWorkflow(b.ctx, task.Id, ""))
+			return task.Id
+		},
+		"expired": func(t *testing.T, b *bundle) string {
+			run, err := b.temporal().ExecuteWorkflow(b.ctx, client.StartWorkflowOptions{ID: b.appID, TaskQueue: workflows.TaskQueue}, workflows.ExpirePayloadsType)
+			require.NoError(t, err)
+			return run.GetID()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -90,6 +133,8 @@ func TestRecordHistories(t *testing.T) {
 			replayer := worker.NewWorkflowReplayer()
 			replayer.RegisterWorkflowWithOptions(workflows.DeliverMessage, workflow.RegisterOptions{Name: workflows.DeliverMessageType})
 			replayer.RegisterWorkflowWithOptions(workflows.ResendMessage, workflow.RegisterOptions{Name: workflows.ResendMessageType})
+			replayer.RegisterWorkflowWithOptions(workflows.RunTask, workflow.RegisterOptions{Name: workflows.RunTaskType})
+			replayer.RegisterWorkflowWithOptions(workflows.ExpirePayloads, workflow.RegisterOptions{Name: workflows.ExpirePayloadsType})
 			require.NoError(t, replayer.ReplayWorkflowHistory(nil, history))
 
 			if *record {
@@ -102,6 +147,15 @@ func TestRecordHistories(t *testing.T) {
 			}
 		})
 	}
+}
+
+// runTask starts the workflow of a task, whatever the database knows of it.
+func (b *bundle) runTask(id string) string {
+	b.t.Helper()
+	_, err := b.temporal().ExecuteWorkflow(b.ctx, client.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue},
+		workflows.RunTaskType, workflows.RunTaskInput{TaskID: id, Kind: posthorn.RecoverEndpoint})
+	require.NoError(b.t, err)
+	return id
 }
 
 // forgetMachine removes the name of the machine from an event.
@@ -127,6 +181,12 @@ func forgetMachine(e *historypb.HistoryEvent) {
 	}
 	if a := e.GetWorkflowTaskScheduledEventAttributes(); a.GetTaskQueue().GetKind() == enums.TASK_QUEUE_KIND_STICKY {
 		a.TaskQueue.Name = worker
+	}
+	if a := e.GetWorkflowExecutionFailedEventAttributes().GetFailure().GetActivityFailureInfo(); a != nil {
+		a.Identity = worker
+	}
+	if a := e.GetActivityTaskCanceledEventAttributes(); a != nil {
+		a.Identity = worker
 	}
 	if a := e.GetWorkflowExecutionCancelRequestedEventAttributes(); a != nil {
 		a.Identity = worker

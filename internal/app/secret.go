@@ -9,21 +9,48 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/posthorn/posthorn/api"
+	"github.com/posthorn/posthorn/internal/config"
 )
 
 // Tokens returns the signer of bearer tokens for a data folder. It makes the folder and the secret where they are
 // missing, so tokens can be had before the first start.
-func Tokens(dataDir string) (*api.Tokens, error) {
-	if err := makeDataDir(dataDir); err != nil {
-		return nil, err
+func Tokens(dataDir string, jwt config.JWT) (*api.Tokens, error) {
+	if jwt.KeyFile == "" {
+		if err := makeDataDir(dataDir); err != nil {
+			return nil, err
+		}
+	}
+	return readTokens(dataDir, jwt)
+}
+
+// readTokens reads the keys from where the settings say. Errors name the flag, and nothing of what a file holds.
+func readTokens(dataDir string, jwt config.JWT) (*api.Tokens, error) {
+	if jwt.KeyFile != "" {
+		material, err := os.ReadFile(jwt.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("--jwt-key-file %s: %w", jwt.KeyFile, withoutPath(err))
+		}
+		tokens, err := api.ParseTokens(jwt.Algorithm, material)
+		if err != nil {
+			return nil, fmt.Errorf("--jwt-key-file %s: %w", jwt.KeyFile, err)
+		}
+		return tokens, nil
+	}
+	if !strings.HasPrefix(jwt.Algorithm, "HS") {
+		return nil, fmt.Errorf("--jwt-key-file must name a file with a private or a public key for --jwt-algorithm %s", jwt.Algorithm)
 	}
 	secret, err := signingSecret(dataDir)
 	if err != nil {
 		return nil, err
 	}
-	return api.NewTokens(secret)
+	tokens, err := api.ParseTokens(jwt.Algorithm, secret)
+	if err != nil {
+		return nil, fmt.Errorf("the file jwt-secret in --data-dir %s: %w", dataDir, err)
+	}
+	return tokens, nil
 }
 
 // signingSecret reads the secret that signs tokens, and makes it on the first call. When two processes do that at

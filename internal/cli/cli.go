@@ -12,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/posthorn/posthorn/api"
 	"github.com/posthorn/posthorn/internal/app"
 	"github.com/posthorn/posthorn/internal/config"
 )
@@ -27,6 +28,7 @@ type grammar struct {
 	Send        sendCmd        `cmd:"" help:"Send an event and see whether it is delivered."`
 	Listen      listenCmd      `cmd:"" help:"Receive deliveries here, print them and forward them."`
 	Token       tokenCmd       `cmd:"" help:"Print a bearer token for the API."`
+	Revoke      revokeCmd      `cmd:"" help:"Revoke one token, or those of an application."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a server whether it is well; exit code 1 if it is not."`
 	Version     versionCmd     `cmd:"" help:"Print the version of Posthorn and of what it is made of."`
 }
@@ -44,7 +46,7 @@ type server interface {
 // tokens makes bearer tokens.
 type tokens interface {
 	Organisation(org string) (string, error)
-	Application(org, appID string) (string, error)
+	Issue(grant api.Grant) (string, error)
 }
 
 // program is what the commands have of the outside world.
@@ -56,7 +58,7 @@ type program struct {
 	now       func() time.Time
 	name      string // how the user calls this program, for hints
 	newServer func(config.Config, *slog.Logger) (server, error)
-	tokens    func(dataDir string) (tokens, error)
+	tokens    func(dataDir string, jwt config.JWT) (tokens, error)
 }
 
 // Main runs the command that args (without the name of the program) ask for until it is done or ctx ends, and returns
@@ -74,8 +76,8 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 			app.SaveMemory()
 			return app.New(cfg, version, log)
 		},
-		tokens: func(dataDir string) (tokens, error) {
-			return app.Tokens(dataDir)
+		tokens: func(dataDir string, jwt config.JWT) (tokens, error) {
+			return app.Tokens(dataDir, jwt)
 		},
 	}
 	return p.main(ctx, args)

@@ -208,7 +208,7 @@ func TestWithoutACommandTheHelpTextListsThem(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	require.Equal(t, 0, b.run(t))
-	for _, command := range []string{"dev", "send", "listen", "token", "healthcheck", "version"} {
+	for _, command := range []string{"dev", "send", "listen", "token", "revoke", "healthcheck", "version"} {
 		require.Contains(t, b.stdout.String(), "\n  "+command+" ")
 	}
 }
@@ -226,21 +226,36 @@ func TestSettings(t *testing.T) {
 			netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.7/32"),
 			netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"),
 		},
+		JWT: config.JWT{Algorithm: "EdDSA", KeyFile: "/key.pem"},
+		Access: config.Access{
+			PublicURL:        "https://hooks.example.com",
+			AllowClients:     []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
+			TrustedProxies:   []netip.Prefix{netip.MustParsePrefix("10.0.0.1/32")},
+			RateLimitToken:   config.Rate{PerSecond: 50, Burst: 200},
+			RateLimitAddress: config.Rate{PerSecond: 0.5, Burst: 1},
+		},
 		Durability: config.Normal,
 		LogFormat:  config.JSON,
 		LogLevel:   slog.LevelWarn,
+
+		EndpointHTTPSOnly:    true,
+		DefaultSignatureType: config.Ed25519,
+		MainSecret:           "a main secret of tests",
 	}
 	given := map[string]string{
 		"listen": "127.0.0.1:1", "data-dir": "/data", "temporal-listen": "127.0.0.1:2", "temporal-ui-listen": "off",
 		"retry-schedule": "1s,1m", "attempt-timeout": "3s", "allow-subnets": "10.1.2.3/8,192.168.1.7",
+		"jwt-algorithm": "EdDSA", "jwt-key-file": "/key.pem", "public-url": "https://hooks.example.com",
+		"allow-clients": "10.0.0.0/8,2001:db8::/32", "trusted-proxies": "10.0.0.1", "rate-limit-token": "50:200", "rate-limit-address": "0.5",
 		"durability": "normal", "log-format": "json", "log-level": "WARN",
+		"endpoint-https-only": "true", "default-signature-type": "ed25519", "main-secret": "a main secret of tests",
 	}
 
 	t.Run("come from flags", func(t *testing.T) {
 		t.Parallel()
 		args := []string{"dev"}
 		for flag, value := range given {
-			args = append(args, "--"+flag, value)
+			args = append(args, "--"+flag+"="+value)
 		}
 		require.Equal(t, want, configured(t, setup(t), args...))
 	})

@@ -18,6 +18,7 @@ type connection struct {
 	Server  string `placeholder:"URL" default:"${server}" help:"The server to call."`
 	Token   string `placeholder:"TOKEN" help:"Bearer token. Without one, the secret in --data-dir makes it, so that calling your own \"posthorn dev\" needs nothing."`
 	DataDir string `placeholder:"DIR" default:"${data_dir}" help:"Data folder of the server, for making a token."`
+	jwtFlags
 }
 
 // connect returns a client that holds a token.
@@ -35,10 +36,10 @@ func (c *connection) connect(p *program) (*client, error) {
 
 // localToken makes a token from the data folder, but no folder and no secret: here they are another's.
 func (c *connection) localToken(p *program) (string, error) {
-	if _, err := os.Stat(filepath.Join(c.DataDir, "jwt-secret")); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(c.DataDir, "jwt-secret")); c.JWTKeyFile == "" && errors.Is(err, fs.ErrNotExist) {
 		return "", usagef("no token: give one with --token, or --data-dir: %s is not the data folder of a server", c.DataDir)
 	}
-	made, err := p.tokens(c.DataDir)
+	made, err := p.tokens(c.DataDir, c.jwt())
 	if err != nil {
 		return "", fmt.Errorf("making a token: %w", err)
 	}

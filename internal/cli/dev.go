@@ -89,7 +89,12 @@ func (p *program) banner(cfg config.Config, srv server, token string) string {
 	if cfg.Durability != config.Full {
 		row("Durability", string(cfg.Durability)+": the loss of power may undo the last accepted events")
 	}
-	row("Token", token)
+	if token == "" {
+		row("Token", "only a public key is set: make one where the private key is")
+		token = "TOKEN"
+	} else {
+		row("Token", token)
+	}
 
 	fmt.Fprintf(&b, `
 Receive in a second terminal:

@@ -51,6 +51,16 @@ func TestDevHintsFindAServerThatIsElsewhere(t *testing.T) {
 	require.NotContains(t, b.stdout.String(), "Web UI")
 }
 
+func TestDevWithAPublicKeyHasNoTokenToTell(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.server.token = ""
+	b.background(t, "dev", "--data-dir", b.dataDir)
+	b.stdout.awaitText(t, exampleEvent)
+	require.Contains(t, b.stdout.String(), "Token            only a public key is set: make one where the private key is\n")
+	require.Contains(t, b.stdout.String(), "-H 'Authorization: Bearer TOKEN'")
+}
+
 func TestTheExampleEventIsWhatTheAPITakes(t *testing.T) {
 	t.Parallel()
 	event := decode[messageIn](t, exampleEvent)

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/posthorn/posthorn/api"
 	"github.com/posthorn/posthorn/internal/config"
 )
 
@@ -58,6 +60,7 @@ type bundle struct {
 	env            map[string]string
 	dataDir        string // holds a secret
 	configured     config.Config
+	jwt            config.JWT
 	server         *fakeServer
 }
 
@@ -85,7 +88,8 @@ func setup(t *testing.T) *bundle {
 			b.configured = cfg
 			return b.server, nil
 		},
-		tokens: func(dataDir string) (tokens, error) {
+		tokens: func(dataDir string, jwt config.JWT) (tokens, error) {
+			b.jwt = jwt
 			if _, err := os.Stat(dataDir); err != nil {
 				return nil, fmt.Errorf("--data-dir %s: permission denied", dataDir)
 			}
@@ -128,8 +132,16 @@ func (b *bundle) requireFailure(t *testing.T, line string) {
 type fakeTokens struct{}
 
 func (fakeTokens) Organisation(org string) (string, error) { return "token-of-" + org, nil }
-func (fakeTokens) Application(org, app string) (string, error) {
-	return "token-of-" + app + "-in-" + org, nil
+func (f fakeTokens) Issue(g api.Grant) (string, error) {
+	token := "token-of-" + g.Org
+	if g.App != "" {
+		token = "token-of-" + g.App + "-in-" + g.Org
+	}
+	g.Org, g.App = "", ""
+	if !reflect.DeepEqual(g, api.Grant{}) {
+		token += fmt.Sprintf("%+v", g)
+	}
+	return token, nil
 }
 
 // fakeServer stands for the application that dev runs.

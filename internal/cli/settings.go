@@ -25,6 +25,9 @@ type settings struct {
 	Durability       string            `enum:"full,normal" placeholder:"HOW" default:"${durability}" help:"What an accepted event survives: \"full\" the loss of power, \"normal\" a crash of this process, at a higher rate."`
 	LogFormat        string            `enum:"text,json" placeholder:"FORM" default:"${log_format}" help:"Form of the log lines on stderr: text or json."`
 	LogLevel         level             `placeholder:"LEVEL" default:"${log_level}" help:"Least severe level to log: debug, info, warn or error."`
+	jwtFlags
+	accessFlags
+	safety
 }
 
 // defaults gives the help text and the flags the defaults of package config.
@@ -40,7 +43,10 @@ func defaults() kong.Vars {
 		"attempt_timeout":    d.AttemptTimeout.String(),
 		"durability":         string(d.Durability),
 		"log_format":         string(d.LogFormat),
+		"jwt_algorithm":      d.JWT.Algorithm,
 		"log_level":          strings.ToLower(d.LogLevel.String()),
+
+		"default_signature_type": string(d.DefaultSignatureType),
 	}
 }
 
@@ -56,13 +62,14 @@ func (s *settings) config() config.Config {
 		Durability:       config.Durability(s.Durability),
 		LogFormat:        config.LogFormat(s.LogFormat),
 		LogLevel:         slog.Level(s.LogLevel),
+		JWT:              s.jwt(),
+		Access:           s.access(),
 	}
+	s.safety.apply(&cfg)
 	if s.TemporalUIListen == "off" {
 		cfg.TemporalUIListen = ""
 	}
-	for _, subnet := range s.AllowSubnets {
-		cfg.AllowSubnets = append(cfg.AllowSubnets, netip.Prefix(subnet))
-	}
+	cfg.AllowSubnets = prefixes(s.AllowSubnets)
 	return cfg
 }
 

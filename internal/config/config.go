@@ -28,6 +28,18 @@ const (
 	JSON LogFormat = "json" // one object per line, for log collectors
 )
 
+// SignatureType is a kind of signature.
+type SignatureType string
+
+// The kinds of signature.
+const (
+	HMAC256 SignatureType = "hmac256" // a secret that both sides share
+	Ed25519 SignatureType = "ed25519" // a key pair, of which the receiver has the public one
+)
+
+// MinMainSecret is the shortest main secret, in bytes.
+const MinMainSecret = 16
+
 // Limits that Validate enforces.
 const (
 	MinAttemptTimeout = time.Second
@@ -62,9 +74,28 @@ type Config struct {
 	// and 1 minute. Default: 15 seconds.
 	AttemptTimeout time.Duration
 
+	// EndpointHTTPSOnly refuses endpoints whose URL is http. Those that exist stay. Default: false.
+	EndpointHTTPSOnly bool
+
+	// DefaultSignatureType is the kind of signing key that an endpoint gets unless it brings its own. Default: HMAC256.
+	DefaultSignatureType SignatureType
+
+	// MainSecret encrypts signing secrets and custom headers in the database; at least 16 bytes, better 32 random ones.
+	// Once set it can't be changed or left out. Default: none, they are kept in the clear.
+	MainSecret string
+
+	// MainSecretFile names the file that holds the main secret, without the white space around it. Default: none.
+	MainSecretFile string
+
 	// AllowSubnets are the networks that deliveries may go to although they are private, loopback or otherwise
 	// reserved. Default: none.
 	AllowSubnets []netip.Prefix
+
+	// JWT is what signs and verifies the tokens of the API.
+	JWT JWT
+
+	// Access is whom the API answers, and how often.
+	Access Access
 
 	// Durability is what an accepted message survives. Default: Full.
 	Durability Durability
@@ -85,8 +116,11 @@ func Default() Config {
 		TemporalUIListen: "127.0.0.1:8233",
 		RetrySchedule:    posthorn.DefaultSchedule(),
 		AttemptTimeout:   15 * time.Second,
+		JWT:              JWT{Algorithm: "HS256"},
 		Durability:       Full,
 		LogFormat:        Text,
 		LogLevel:         slog.LevelInfo,
+
+		DefaultSignatureType: HMAC256,
 	}
 }

@@ -48,12 +48,23 @@ func (c Config) Validate() error {
 	if c.AttemptTimeout < MinAttemptTimeout || c.AttemptTimeout > MaxAttemptTimeout {
 		add("--attempt-timeout must be between %s and %s, not %s", MinAttemptTimeout, MaxAttemptTimeout, c.AttemptTimeout)
 	}
+	if c.DefaultSignatureType != HMAC256 && c.DefaultSignatureType != Ed25519 {
+		add("--default-signature-type must be %s or %s, not %q", HMAC256, Ed25519, c.DefaultSignatureType)
+	}
+	if c.MainSecret != "" && len(c.MainSecret) < MinMainSecret {
+		add("--main-secret must have at least %d bytes, not %d", MinMainSecret, len(c.MainSecret))
+	}
+	if c.MainSecret != "" && c.MainSecretFile != "" {
+		add("--main-secret and --main-secret-file exclude each other")
+	}
 	for _, subnet := range c.AllowSubnets {
 		if !subnet.IsValid() {
 			add("--allow-subnets must be networks such as 10.0.0.0/8")
 			break
 		}
 	}
+	c.JWT.validate(add)
+	c.Access.validate(add)
 	if c.Durability != Full && c.Durability != Normal {
 		add("--durability must be %s or %s, not %q", Full, Normal, c.Durability)
 	}

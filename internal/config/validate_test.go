@@ -49,9 +49,45 @@ func TestValidate(t *testing.T) {
 			change: func(c *config.Config) { c.RetrySchedule = slices.Repeat(posthorn.Schedule{time.Second}, 51) },
 			want:   []string{`--retry-schedule must have at most 50 waits, not 51`},
 		},
+		"a signature has a kind": {
+			change: func(c *config.Config) { c.DefaultSignatureType = "rsa" },
+			want:   []string{`--default-signature-type must be hmac256 or ed25519, not "rsa"`},
+		},
+		"a main secret has a length, and is not repeated": {
+			change: func(c *config.Config) { c.MainSecret = "too short" },
+			want:   []string{`--main-secret must have at least 16 bytes, not 9`},
+		},
+		"a main secret comes from one place": {
+			change: func(c *config.Config) { c.MainSecret, c.MainSecretFile = "0123456789abcdef", "/secret" },
+			want:   []string{`--main-secret and --main-secret-file exclude each other`},
+		},
 		"a subnet left out is noticed": {
 			change: func(c *config.Config) { c.AllowSubnets = []netip.Prefix{{}} },
 			want:   []string{`--allow-subnets must be networks such as 10.0.0.0/8`},
+		},
+		"an algorithm with a key pair needs a file": {
+			change: func(c *config.Config) { c.JWT.Algorithm = "EdDSA" },
+			want:   []string{`--jwt-key-file must name a file with a private or a public key for --jwt-algorithm EdDSA`},
+		},
+		"a file makes it valid": {change: func(c *config.Config) { c.JWT = config.JWT{Algorithm: "RS512", KeyFile: "key.pem"} }},
+		"unsigned tokens are not to be had": {
+			change: func(c *config.Config) { c.JWT.Algorithm = "none" },
+			want:   []string{`--jwt-algorithm must be one of HS256, HS384, HS512, RS256, RS384, RS512, EdDSA, not "none"`},
+		},
+		"rates, networks and the public address are checked": {
+			change: func(c *config.Config) {
+				c.Access = config.Access{
+					PublicURL: "hooks.example.com", AllowClients: []netip.Prefix{{}}, TrustedProxies: []netip.Prefix{{}},
+					RateLimitToken: config.Rate{PerSecond: -1, Burst: 1}, RateLimitAddress: config.Rate{PerSecond: 1},
+				}
+			},
+			want: []string{
+				`--public-url must be a URL such as https://hooks.example.com, not "hooks.example.com"`,
+				`--allow-clients must be networks such as 10.0.0.0/8`,
+				`--trusted-proxies must be networks such as 10.0.0.0/8`,
+				`--rate-limit-token must be above 0 requests per second, with at least 1 at once`,
+				`--rate-limit-address must be above 0 requests per second, with at least 1 at once`,
+			},
 		},
 		"all problems are told at once": {
 			change: func(c *config.Config) {

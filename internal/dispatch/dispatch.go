@@ -69,37 +69,6 @@ func (d *Dispatcher) Start(ctx context.Context, m posthorn.Message) error {
 	return unavailable("starting the delivery of "+m.ID, err)
 }
 
-// Resend begins one attempt by hand. When it returns nil the attempt will be made. NotFound: no such endpoint.
-func (d *Dispatcher) Resend(ctx context.Context, m posthorn.Message, endpointID string) error {
-	endpoint, err := d.Store.Endpoint(ctx, m.AppID, endpointID)
-	if err != nil {
-		return err
-	}
-	in := workflows.ResendMessageInput{
-		ResendInput: activities.ResendInput{
-			MessageID: m.ID, AppID: m.AppID, EndpointID: endpointID, AttemptID: posthorn.AttemptID.New(),
-		},
-		Label:          activities.Label(endpoint.URL),
-		AttemptTimeout: d.AttemptTimeout,
-	}
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	_, err = d.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:               workflows.ResendWorkflowID(m.ID, in.AttemptID),
-		TaskQueue:        workflows.TaskQueue,
-		EnableEagerStart: true,
-		StaticSummary:    fmt.Sprintf("resend %s → %s", truncate(m.EventType), in.Label),
-		TypedSearchAttributes: temporal.NewSearchAttributes(
-			workflows.ApplicationAttribute.ValueSet(m.AppID),
-			workflows.EventTypeAttribute.ValueSet(truncate(m.EventType)),
-		),
-	}, workflows.ResendMessageType, in)
-	if err != nil {
-		return unavailable("starting the resend of "+m.ID, err)
-	}
-	return nil
-}
-
 // Ping reports whether Temporal answers.
 func (d *Dispatcher) Ping(ctx context.Context) error {
 	if _, err := d.Client.CheckHealth(ctx, nil); err != nil {

@@ -68,6 +68,7 @@ func (c *Client) send(ctx context.Context, x *exchange, r Request, result *Resul
 		return
 	}
 	req.Header = c.header(r.Header, req.URL.User)
+	result.Sent = req.Header
 
 	// The transport is used without http.Client around it: that would look at Location headers and cookies.
 	resp, err := c.transport.RoundTrip(req)

@@ -10,6 +10,8 @@ type Result struct {
 	StartedAt time.Time
 	Duration  time.Duration // of the whole exchange
 
+	Sent http.Header // of the request, the client's own headers included; nil if there was none to make. Not to be modified
+
 	Status        int         // of the response; 0 if none came
 	Header        http.Header // of the response, the first 16 KiB in the order of names; nil if none came
 	Body          []byte      // of the response as sent, at most Options.MaxBody bytes

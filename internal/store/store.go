@@ -23,8 +23,17 @@ type Store interface {
 	Applications
 	Endpoints
 	EventTypes
+	Catalogue
 	Messages
 	Deliveries
+	Polling
+	AttemptStatistics
+	Counts
+	Tasks
+	Contents
+	Usage
+	Revocations
+	Claims
 
 	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error
@@ -41,7 +50,8 @@ type Applications interface {
 	// UpdateApplication reads, changes and writes one application in a single transaction, so that concurrent changes
 	// don't overwrite each other. An error of change is returned as it is and nothing is written. NotFound, Conflict.
 	UpdateApplication(ctx context.Context, org, ref string, change func(*posthorn.Application) error) (posthorn.Application, error)
-	// DeleteApplication hides it and its endpoints for good and frees its UID. Its messages stay. NotFound.
+	// DeleteApplication hides it and its endpoints for good, erases its pollers and frees its UID. Its messages stay.
+	// NotFound.
 	DeleteApplication(ctx context.Context, org, ref string, now time.Time) error
 	// ListApplications lists an organisation's applications by ID.
 	ListApplications(ctx context.Context, org string, page Page) (List[posthorn.Application], error)
@@ -90,9 +100,11 @@ type Messages interface {
 	// CreateMessage stores a message and notes it as not dispatched. Many concurrent calls share one commit. Conflict:
 	// the application has a message with this EventID.
 	CreateMessage(ctx context.Context, m posthorn.Message) error
-	// Message finds one, payload included. NotFound.
+	// CreateManualMessage stores a message that is sent by hand only: it is never Undispatched. Conflict as above.
+	CreateManualMessage(ctx context.Context, m posthorn.Message) error
+	// Message finds one, payload in all versions included unless it has expired. NotFound.
 	Message(ctx context.Context, appID, ref string) (posthorn.Message, error)
-	// MessageByID finds one by its ID alone, payload included. NotFound.
+	// MessageByID finds one by its ID alone, payload in all versions included unless it has expired. NotFound.
 	MessageByID(ctx context.Context, id string) (posthorn.Message, error)
 	// ListMessages lists an application's messages by ID.
 	ListMessages(ctx context.Context, appID string, f MessageFilter, page Page) (List[posthorn.Message], error)
@@ -101,7 +113,7 @@ type Messages interface {
 	Undispatched(ctx context.Context, after string, before time.Time, limit int) ([]posthorn.Message, error)
 	// IsUndispatched reports whether one message is among those.
 	IsUndispatched(ctx context.Context, id string) (bool, error)
-	// ExpungePayload removes a message's payload. NotFound.
+	// ExpungePayload removes a message's payload in all versions, and the warnings that quote it. NotFound.
 	ExpungePayload(ctx context.Context, appID, ref string) error
 }
 
@@ -120,7 +132,7 @@ type Deliveries interface {
 	ListDestinations(ctx context.Context, messageID string, page Page) (List[Destination], error)
 	// ListEndpointMessages lists the messages that have a delivery to an endpoint, by message ID.
 	ListEndpointMessages(ctx context.Context, endpointID string, f EndpointMessageFilter, page Page) (List[EndpointMessage], error)
-	// Attempt finds one. NotFound: also if it is another message's.
+	// Attempt finds one, Sent included. NotFound: also if it is another message's.
 	Attempt(ctx context.Context, messageID, attemptID string) (posthorn.Attempt, error)
 	// ListAttempts lists attempts by ID. The filter names a message, an endpoint or both.
 	ListAttempts(ctx context.Context, f AttemptFilter, page Page) (List[posthorn.Attempt], error)
@@ -178,7 +190,7 @@ type Window struct {
 // EventTypeFilter narrows a list of event types.
 type EventTypeFilter struct {
 	Archived     bool     // include archived ones
-	AnyFlag      bool     // include those with a feature flag, whichever it is
+	AnyFlag      bool     // include those with feature flags, whichever they are
 	FeatureFlags []string // else, include those with one of these flags besides those with none
 }
 
@@ -186,8 +198,9 @@ type EventTypeFilter struct {
 type MessageFilter struct {
 	Window
 	Channel     string
+	Tag         string
 	EventTypes  []string
-	WithPayload bool // fill Message.Payload
+	WithPayload bool // fill Message.Payload and Warnings, unless they have expired, but not the bytes of Variants
 }
 
 // EndpointMessageFilter narrows a list of an endpoint's messages. Zero fields don't.
@@ -202,7 +215,8 @@ type AttemptFilter struct {
 	MessageID   string
 	EndpointID  string
 	Success     *bool
-	StatusClass *int // 0 for no response, 100, 200, … 500
+	StatusClass *int // 0 for no response, 100, 200, … 500; a success has 200
 	Channel     string
+	Tag         string
 	EventTypes  []string
 }

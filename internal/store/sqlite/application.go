@@ -56,7 +56,7 @@ func (s *Store) UpdateApplication(
 		})
 }
 
-// DeleteApplication implements [store.Applications]. The secrets of its endpoints are erased.
+// DeleteApplication implements [store.Applications]. The secrets of its endpoints and its pollers are erased.
 func (s *Store) DeleteApplication(ctx context.Context, org, ref string, now time.Time) (err error) {
 	defer annotate(&err, "deleting application %s", ref)
 	var app posthorn.Application
@@ -65,6 +65,9 @@ func (s *Store) DeleteApplication(ctx context.Context, org, ref string, now time
 			return err
 		}
 		if _, err := tx.exec(ctx, "UPDATE application SET deleted_at = ? WHERE id = ?", moment{&now}, app.ID); err != nil {
+			return err
+		}
+		if err := erasePollers(ctx, tx, "app_id = ?", app.ID); err != nil {
 			return err
 		}
 		_, err = tx.exec(ctx, "UPDATE endpoint SET "+deleteEndpoint+" WHERE app_id = ? AND deleted_at IS NULL", moment{&now}, app.ID)

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/internal/store"
@@ -19,12 +20,17 @@ func attemptFields(a *posthorn.Attempt) []any {
 	}
 }
 
+// attemptRowColumns are all of an attempt: lists leave the header that was sent out.
+const attemptRowColumns = attemptColumns + ", sent"
+
+func attemptRowFields(a *posthorn.Attempt) []any { return append(attemptFields(a), sentHeader{a}) }
+
 // Attempt implements [store.Deliveries].
 func (s *Store) Attempt(ctx context.Context, messageID, attemptID string) (a posthorn.Attempt, err error) {
 	defer annotate(&err, "reading attempt %s", attemptID)
 	return read(s, func(q *statements) (posthorn.Attempt, error) {
-		a, err := one(ctx, q, attemptFields,
-			"SELECT "+attemptColumns+" FROM attempt WHERE message_id = ? AND id = ?", messageID, attemptID)
+		a, err := one(ctx, q, attemptRowFields,
+			"SELECT "+attemptRowColumns+" FROM attempt WHERE message_id = ? AND id = ?", messageID, attemptID)
 		return a, notFound(err, "attempt %q", attemptID)
 	})
 }
@@ -45,22 +51,67 @@ func (s *Store) ListAttempts(
 	ctx context.Context, f store.AttemptFilter, page store.Page,
 ) (as store.List[posthorn.Attempt], err error) {
 	defer annotate(&err, "listing the attempts of %s at %s", f.MessageID, f.EndpointID)
-	if f.MessageID == "" && f.EndpointID == "" {
+	switch {
+	case f.MessageID != "":
+		return list(ctx, s, attemptFields, page, listMessageAttempts(f, page))
+	case f.EndpointID == "":
 		return as, errors.New("the filter names neither a message nor an endpoint")
 	}
-	return list(ctx, s, attemptFields, page, listAttempts(f, page))
+	return snapshot(ctx, s, func(on *statements) (as store.List[posthorn.Attempt], err error) {
+		found, err := findKeys(ctx, on, attemptShelf(f), wantedAttempts(f), posthorn.AttemptID, f.Window, page)
+		if err != nil {
+			return as, err
+		}
+		return readKeyed(ctx, on, attemptFields, func(a *posthorn.Attempt) string { return a.ID }, page, attemptsByRow(found))
+	})
 }
 
-func listAttempts(f store.AttemptFilter, page store.Page) *query {
+// CountAttempts implements [store.Counts].
+func (s *Store) CountAttempts(ctx context.Context, f store.AttemptFilter, limit int) (n int, err error) {
+	defer annotate(&err, "counting the attempts at %s", f.EndpointID)
+	if f.EndpointID == "" || f.MessageID != "" {
+		return 0, errors.New("the filter names no endpoint, or a message too")
+	}
+	return snapshot(ctx, s, func(on *statements) (int, error) {
+		shelf := attemptShelf(f)
+		within := stretchOf(posthorn.AttemptID, f.Window, store.Page{})
+		runs, err := shelf.runs(ctx, on, wantedAttempts(f), within, false)
+		if err != nil {
+			return 0, err
+		}
+		return countKeys(ctx, on, runs, within, limit)
+	})
+}
+
+func attemptsByRow(keys []key) *query {
+	return newQuery("SELECT "+of("a", attemptColumns)+" FROM json_each(?) k CROSS JOIN attempt a ON a.seq = k.value", rows(keys))
+}
+
+// wantedAttempts is a filter in the terms of the index by endpoint.
+func wantedAttempts(f store.AttemptFilter) wanted {
+	w := wanted{eventTypes: distinct(f.EventTypes)}
+	if f.Success == nil && f.StatusClass == nil {
+		return w
+	}
+	w.standings = []any{}
+	for outcome := noResponse; outcome <= success; outcome++ {
+		class := outcome * 100
+		if outcome == success {
+			class = 200
+		}
+		if (f.Success == nil || *f.Success == (outcome == success)) && (f.StatusClass == nil || *f.StatusClass == class) {
+			w.standings = append(w.standings, outcome)
+		}
+	}
+	return w
+}
+
+func listMessageAttempts(f store.AttemptFilter, page store.Page) *query {
 	q := newQuery("SELECT " + of("a", attemptColumns) + " FROM attempt a")
-	switch {
-	case f.MessageID == "":
-		q.where("a.endpoint_id = ?", f.EndpointID)
-	case f.EndpointID == "":
-		q.where("a.message_id = ?", f.MessageID)
-	default:
+	q.where("a.message_id = ?", f.MessageID)
+	if f.EndpointID != "" {
 		// The sign keeps SQLite from the endpoint's index: a message has few attempts, an endpoint has many.
-		q.where("a.message_id = ? AND +a.endpoint_id = ?", f.MessageID, f.EndpointID)
+		q.where("+a.endpoint_id = ?", f.EndpointID)
 	}
 	q.window("a.id", posthorn.AttemptID, f.Window)
 	if f.Success != nil {
@@ -70,8 +121,12 @@ func listAttempts(f store.AttemptFilter, page store.Page) *query {
 		q.where("a.status >= ? AND a.status < ?", *f.StatusClass, *f.StatusClass+100)
 	}
 	in(q, "a.event_type", f.EventTypes)
+	const labelled = "EXISTS (SELECT 1 FROM message m, json_each(m.%s) l WHERE m.id = ? AND l.value = ?)"
 	if f.Channel != "" {
-		q.where("EXISTS (SELECT 1 FROM message m, json_each(m.channels) c WHERE m.id = a.message_id AND c.value = ?)", f.Channel)
+		q.where(fmt.Sprintf(labelled, "channels"), f.MessageID, f.Channel)
+	}
+	if f.Tag != "" {
+		q.where(fmt.Sprintf(labelled, "tags"), f.MessageID, f.Tag)
 	}
 	return q.page("a.id", page)
 }

@@ -1,8 +1,10 @@
 package sqlite
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -72,6 +74,11 @@ func BenchmarkRecord(b *testing.B) {
 						ID: posthorn.AttemptID.New(), MessageID: r.MessageID, AppID: app, EndpointID: ep, EventType: "invoice.paid",
 						Trigger: posthorn.Automatic, URL: "https://hooks.example.com/incoming", StartedAt: time.Now(),
 						Duration: 12 * time.Millisecond, Success: true, Status: 200, Body: []byte(`{"ok":true}`),
+						Sent: map[string]string{
+							"webhook-id": r.MessageID, "webhook-timestamp": strconv.FormatInt(time.Now().Unix(), 10),
+							"webhook-signature": "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
+							"Content-Type":      "application/json", "User-Agent": "Posthorn/1.0.0", "Accept": "*/*",
+						},
 						Header: map[string][]string{"Content-Type": {"application/json"}, "Date": {"Sun, 01 Mar 2026 12:00:00 GMT"}},
 					})
 				}
@@ -80,6 +87,39 @@ func BenchmarkRecord(b *testing.B) {
 				}
 			}
 			b.ReportMetric(float64(b.N*endpoints)/b.Elapsed().Seconds(), "attempts/s")
+		})
+	}
+}
+
+// BenchmarkExpirePayloads is how long one step of the removal keeps other writes waiting.
+func BenchmarkExpirePayloads(b *testing.B) {
+	for _, size := range []int{500, 20_000} {
+		b.Run(fmt.Sprintf("%d bytes each", size), func(b *testing.B) {
+			s := open(b, Options{Durability: Normal})
+			var longest, spent time.Duration
+			removed := 0
+			for b.Loop() {
+				b.StopTimer()
+				require.NoError(b, s.write(b.Context(), func(ctx context.Context, tx *statements) error {
+					_, err := tx.exec(ctx, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"+
+						" INSERT INTO message_payload (expires_at, payload) SELECT i, randomblob(?) FROM n", eraseRows, size)
+					return err
+				}))
+				b.StartTimer()
+				for {
+					began := time.Now()
+					n, err := s.ExpirePayloads(b.Context(), time.Now())
+					require.NoError(b, err)
+					spent += time.Since(began)
+					longest = max(longest, time.Since(began))
+					if n == 0 {
+						break
+					}
+					removed += n
+				}
+			}
+			b.ReportMetric(float64(longest.Microseconds())/1000, "ms/longest-step")
+			b.ReportMetric(float64(removed)/spent.Seconds(), "payloads/s")
 		})
 	}
 }

@@ -120,7 +120,7 @@ func (c content) Scan(src any) error {
 	return nil
 }
 
-// secrets are kept in JSON, the keys in the clear.
+// secrets are kept in JSON, the keys in the clear unless the column is sealed.
 type secrets struct{ p *[]posthorn.Secret }
 
 type secretJSON struct {
@@ -162,4 +162,9 @@ func (c secrets) Scan(src any) error {
 // of puts a table's name before each of a list of columns.
 func of(table, columns string) string {
 	return table + "." + strings.ReplaceAll(columns, ", ", ", "+table+".")
+}
+
+// placeholders returns a parameter for each of a list of columns.
+func placeholders(columns string) string {
+	return strings.TrimSuffix(strings.Repeat("?, ", strings.Count(columns, ",")+1), ", ")
 }

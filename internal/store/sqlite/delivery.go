@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"slices"
 
 	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/internal/store"
@@ -42,11 +41,11 @@ func (s *Store) ListDestinations(
 	ctx context.Context, messageID string, page store.Page,
 ) (ds store.List[store.Destination], err error) {
 	defer annotate(&err, "listing the destinations of %s", messageID)
-	return list(ctx, s, destinationFields, page, listDestinations(messageID, page))
+	return list(ctx, s, s.destinationFields, page, listDestinations(messageID, page))
 }
 
-func destinationFields(d *store.Destination) []any {
-	return append(deliveryFields(&d.Delivery), endpointFields(&d.Endpoint)...)
+func (s *Store) destinationFields(d *store.Destination) []any {
+	return append(deliveryFields(&d.Delivery), s.endpointFields(&d.Endpoint)...)
 }
 
 func listDestinations(messageID string, page store.Page) *query {
@@ -65,7 +64,18 @@ func (s *Store) ListEndpointMessages(
 	if f.WithPayload {
 		fields = endpointMessageWithPayloadFields
 	}
-	return list(ctx, s, fields, page, listEndpointMessages(endpointID, f, page))
+	ms, err = snapshot(ctx, s, func(on *statements) (ms store.List[store.EndpointMessage], err error) {
+		found, err := findKeys(ctx, on, deliveryShelf(endpointID, f.MessageFilter), wantedDeliveries(f), posthorn.MessageID, f.Window, page)
+		if err != nil {
+			return ms, err
+		}
+		return readKeyed(ctx, on, fields, func(m *store.EndpointMessage) string { return m.Delivery.MessageID }, page,
+			endpointMessagesByID(endpointID, found, f.WithPayload))
+	})
+	for i := range ms.Items {
+		ms.Items[i].Message.Expire(s.now())
+	}
+	return ms, err
 }
 
 func endpointMessageFields(m *store.EndpointMessage) []any {
@@ -76,32 +86,22 @@ func endpointMessageWithPayloadFields(m *store.EndpointMessage) []any {
 	return append(deliveryFields(&m.Delivery), messageWithPayloadFields(&m.Message)...)
 }
 
-// listEndpointMessages asks for each state apart, in the order of the index, and has SQLite merge the answers: it stops
-// when the page is full, however many deliveries there are.
-func listEndpointMessages(endpointID string, f store.EndpointMessageFilter, page store.Page) *query {
-	states := slices.Compact(slices.Sorted(slices.Values(f.States)))
-	if len(states) == 0 {
-		states = []posthorn.DeliveryState{
-			posthorn.Pending, posthorn.Retrying, posthorn.Delivered, posthorn.Failed, posthorn.Held, posthorn.Cancelled,
-		}
+func endpointMessagesByID(endpointID string, keys []key, withPayload bool) *query {
+	q := newQuery("SELECT " + of("d", deliveryColumns) + ", " + of("m", messageColumns))
+	join := " FROM json_each(?) k CROSS JOIN delivery d ON d.message_id = k.value AND d.endpoint_id = ?" +
+		" CROSS JOIN message m ON m.id = d.message_id"
+	if withPayload {
+		q.add(", " + of("p", payloadColumns))
+		join += joinPayload
 	}
-	q := newQuery("")
-	for i, state := range states {
-		if i > 0 {
-			q.add(" UNION ALL ")
-		}
-		q.narrowed = false
-		q.add("SELECT " + of("d", deliveryColumns) + ", " + of("m", messageColumns))
-		join := " FROM delivery d CROSS JOIN message m ON m.id = d.message_id"
-		if f.WithPayload {
-			q.add(", p.payload")
-			join += joinPayload
-		}
-		q.add(join)
-		q.where("d.endpoint_id = ? AND d.state = ?", endpointID, state)
-		q.messages("d.message_id", f.MessageFilter)
-		q.from("d.message_id", page)
-	}
-	q.limit("message_id", page)
+	q.add(join, ids(keys), endpointID)
 	return q
+}
+
+func wantedDeliveries(f store.EndpointMessageFilter) wanted {
+	w := wanted{eventTypes: distinct(f.EventTypes)}
+	for _, state := range distinct(f.States) {
+		w.standings = append(w.standings, state)
+	}
+	return w
 }

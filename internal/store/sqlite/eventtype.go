@@ -8,29 +8,47 @@ import (
 	"github.com/posthorn/posthorn/internal/store"
 )
 
-const eventTypeColumns = "org_id, name, description, archived, deprecated, feature_flag, schemas, created_at, updated_at"
+const eventTypeColumns = "org_id, name, description, group_name, archived, deprecated, feature_flags, schemas, validation, " +
+	"created_at, updated_at"
 
 func eventTypeFields(t *posthorn.EventType) []any {
 	return []any{
-		&t.OrgID, &t.Name, &t.Description, &t.Archived, &t.Deprecated, text{&t.FeatureFlag}, jsonOf(&t.Schemas),
-		moment{&t.CreatedAt}, moment{&t.UpdatedAt},
+		&t.OrgID, &t.Name, &t.Description, text{&t.GroupName}, &t.Archived, &t.Deprecated, jsonOf(&t.FeatureFlags),
+		jsonOf(&t.Schemas), text{(*string)(&t.Validation)}, moment{&t.CreatedAt}, moment{&t.UpdatedAt},
 	}
 }
 
 // CreateEventType implements [store.EventTypes].
 func (s *Store) CreateEventType(ctx context.Context, et posthorn.EventType) (err error) {
 	defer annotate(&err, "creating event type %s", et.Name)
-	return s.write(ctx, func(ctx context.Context, tx *statements) error {
+	err = s.write(ctx, func(ctx context.Context, tx *statements) error {
 		if _, err := tx.exec(ctx, "DELETE FROM event_type WHERE org_id = ? AND name = ? AND archived", et.OrgID, et.Name); err != nil {
 			return err
 		}
-		_, err := tx.exec(ctx,
-			"INSERT INTO event_type ("+eventTypeColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", eventTypeFields(&et)...)
+		err := insertEventType(ctx, tx, &et)
 		if isDuplicate(err) {
 			return posthorn.Errorf(posthorn.Conflict, "there is an event type %q already", et.Name)
 		}
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	s.eventTypes.changed(et.OrgID, et.Name)
+	return nil
+}
+
+func insertEventType(ctx context.Context, tx *statements, et *posthorn.EventType) error {
+	_, err := tx.exec(ctx,
+		"INSERT INTO event_type ("+eventTypeColumns+") VALUES ("+placeholders(eventTypeColumns)+")", eventTypeFields(et)...)
+	return err
+}
+
+func saveEventType(ctx context.Context, tx *statements, et *posthorn.EventType) error {
+	_, err := tx.exec(ctx,
+		"UPDATE event_type SET ("+eventTypeColumns+") = ("+placeholders(eventTypeColumns)+") WHERE org_id = ? AND name = ?",
+		append(eventTypeFields(et), et.OrgID, et.Name)...)
+	return err
 }
 
 // EventType implements [store.EventTypes].
@@ -44,7 +62,7 @@ func (s *Store) UpdateEventType(
 	ctx context.Context, org, name string, change func(*posthorn.EventType) error,
 ) (et posthorn.EventType, err error) {
 	defer annotate(&err, "updating event type %s", name)
-	return update(ctx, s,
+	et, err = update(ctx, s,
 		func(ctx context.Context, tx *statements) (posthorn.EventType, error) {
 			return findEventType(ctx, tx, org, name)
 		},
@@ -54,24 +72,29 @@ func (s *Store) UpdateEventType(
 			et.OrgID, et.Name, et.CreatedAt = org, name, created
 			return err
 		},
-		func(ctx context.Context, tx *statements, et *posthorn.EventType) error {
-			_, err := tx.exec(ctx,
-				"UPDATE event_type SET ("+eventTypeColumns+") = (?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE org_id = ? AND name = ?",
-				append(eventTypeFields(et), org, name)...)
-			return err
-		})
+		saveEventType)
+	if err != nil {
+		return posthorn.EventType{}, err
+	}
+	s.eventTypes.changed(org, name)
+	return et, nil
 }
 
 // DeleteEventType implements [store.EventTypes].
 func (s *Store) DeleteEventType(ctx context.Context, org, name string) (err error) {
 	defer annotate(&err, "deleting event type %s", name)
-	return s.write(ctx, func(ctx context.Context, tx *statements) error {
+	err = s.write(ctx, func(ctx context.Context, tx *statements) error {
 		deleted, err := tx.exec(ctx, "DELETE FROM event_type WHERE org_id = ? AND name = ?", org, name)
 		if err == nil && deleted == 0 {
 			return posthorn.Errorf(posthorn.NotFound, "there is no event type %q", name)
 		}
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	s.eventTypes.changed(org, name)
+	return nil
 }
 
 // ListEventTypes implements [store.EventTypes].
@@ -89,7 +112,8 @@ func listEventTypes(org string, f store.EventTypeFilter, page store.Page) *query
 		q.where("NOT archived")
 	}
 	if !f.AnyFlag {
-		q.where("(feature_flag IS NULL OR feature_flag IN (SELECT value FROM json_each(?)))", jsonOf(&f.FeatureFlags))
+		q.where("(feature_flags IS NULL OR EXISTS (SELECT 1 FROM json_each(feature_flags) has"+
+			" WHERE has.value IN (SELECT value FROM json_each(?))))", jsonOf(&f.FeatureFlags))
 	}
 	return q.page("name", page)
 }

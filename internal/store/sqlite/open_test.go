@@ -92,7 +92,8 @@ func TestErasedIsGone(t *testing.T) {
 	s, err := Open(t.Context(), Options{Path: path})
 	require.NoError(t, err)
 	m := newMessage("app_1")
-	m.Payload = []byte("the content of the payload")
+	m.Payload, m.Warnings = []byte("the content of the payload"), []string{"what the warning quotes"}
+	m.Variants = map[string][]byte{"2": []byte("the content of the variant")}
 	require.NoError(t, s.CreateMessage(t.Context(), m))
 	ep := posthorn.Endpoint{ID: posthorn.EndpointID.New(), AppID: "app_1", Headers: map[string]string{"X-Key": "the value of the header"}}
 	require.NoError(t, s.CreateEndpoint(t.Context(), ep))
@@ -103,7 +104,7 @@ func TestErasedIsGone(t *testing.T) {
 	file, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.True(t, bytes.Contains(file, []byte(m.ID)))
-	for _, erased := range []string{"the content of the payload", "the value of the header"} {
+	for _, erased := range []string{"the content of the payload", "the content of the variant", "what the warning quotes", "the value of the header"} {
 		require.False(t, bytes.Contains(file, []byte(erased)), erased)
 	}
 }

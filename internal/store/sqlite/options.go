@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/posthorn/posthorn/internal/seal"
 )
 
 // Durability says what a commit survives besides the end of the process, which it always does.
@@ -24,9 +26,12 @@ type Options struct {
 	Path string
 	// Durability of commits. Default: Full.
 	Durability Durability
+	// Box seals signing secrets and the values of custom headers. The first one that a database is opened with stays the
+	// only one. Default: none, they are kept in the clear.
+	Box *seal.Box
 	// Logger hears about migrations. Default: silence.
 	Logger *slog.Logger
-	// Now is the clock for Delivery.UpdatedAt. Default: time.Now.
+	// Now is the clock for Delivery.UpdatedAt and for what has expired. Default: time.Now.
 	Now func() time.Time
 }
 

@@ -1,7 +1,9 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/posthorn/posthorn"
@@ -41,6 +43,11 @@ func in[T any](q *query, column string, values []T) {
 	if len(values) > 0 {
 		q.where(column+" IN (SELECT value FROM json_each(?))", jsonOf(&values))
 	}
+}
+
+// distinct returns the values, each once.
+func distinct[T cmp.Ordered](values []T) []T {
+	return slices.Compact(slices.Sorted(slices.Values(values)))
 }
 
 // window narrows to a time window by the key column, an identifier.

@@ -48,19 +48,24 @@ func checkRecord(r store.Record) error {
 type recording struct {
 	ctx        context.Context
 	tx         *statements
+	message    subject
 	deliveries map[string]*deliveryRow // by endpoint
 }
 
 // deliveryRow is a delivery with what the vocabulary does not know of.
 type deliveryRow struct {
 	posthorn.Delivery
-	newest         string // ID of the newest scheduled attempt
+	newest         string                 // ID of the newest scheduled attempt
+	eventType      string                 // the message's
+	before         posthorn.DeliveryState // as it is stored
 	exists, change bool
 }
 
-const deliveryRowColumns = deliveryColumns + ", newest"
+const deliveryRowColumns = deliveryColumns + ", newest, event_type"
 
-func deliveryRowFields(d *deliveryRow) []any { return append(deliveryFields(&d.Delivery), &d.newest) }
+func deliveryRowFields(d *deliveryRow) []any {
+	return append(deliveryFields(&d.Delivery), &d.newest, &d.eventType)
+}
 
 // run sets the numbers of the attempts.
 func (r *recording) run(rec store.Record, attempts []posthorn.Attempt, now time.Time) error {
@@ -107,6 +112,12 @@ func (r *recording) load(rec store.Record) error {
 	for _, d := range rec.Closed {
 		endpoints = append(endpoints, d.EndpointID)
 	}
+	if len(endpoints) == 0 {
+		return nil
+	}
+	if err := r.message.load(r.ctx, r.tx, rec.MessageID); err != nil {
+		return err
+	}
 	found, err := all(r.ctx, r.tx, deliveryRowFields, "SELECT "+deliveryRowColumns+
 		" FROM delivery WHERE message_id = ? AND endpoint_id IN (SELECT value FROM json_each(?))", rec.MessageID, jsonOf(&endpoints))
 	if err != nil {
@@ -114,13 +125,14 @@ func (r *recording) load(rec store.Record) error {
 	}
 	r.deliveries = make(map[string]*deliveryRow, len(endpoints))
 	for _, d := range found {
-		d.exists = true
+		d.exists, d.before = true, d.State
 		r.deliveries[d.EndpointID] = &d
 	}
 	for _, endpoint := range endpoints {
 		if r.deliveries[endpoint] == nil {
 			r.deliveries[endpoint] = &deliveryRow{
-				Delivery: posthorn.Delivery{MessageID: rec.MessageID, AppID: rec.AppID, EndpointID: endpoint},
+				Delivery:  posthorn.Delivery{MessageID: rec.MessageID, AppID: rec.AppID, EndpointID: endpoint},
+				eventType: r.message.eventType,
 			}
 		}
 	}
@@ -130,8 +142,8 @@ func (r *recording) load(rec store.Record) error {
 func (r *recording) attempt(a *posthorn.Attempt) error {
 	d := r.deliveries[a.EndpointID]
 	a.Number = d.Attempts + 1
-	inserted, err := r.tx.exec(r.ctx, "INSERT INTO attempt ("+attemptColumns+
-		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (message_id, id) DO NOTHING", attemptFields(a)...)
+	inserted, err := r.tx.exec(r.ctx, "INSERT INTO attempt ("+attemptRowColumns+
+		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (message_id, id) DO NOTHING", attemptRowFields(a)...)
 	if err != nil {
 		return err
 	}
@@ -143,17 +155,30 @@ func (r *recording) attempt(a *posthorn.Attempt) error {
 	if a.Trigger == posthorn.Automatic {
 		d.newest = max(d.newest, a.ID)
 	}
-	return nil
+	if len(r.message.labels) == 0 {
+		return nil
+	}
+	var row int64
+	if err := r.tx.row(r.ctx, []any{&row}, "SELECT last_insert_rowid()"); err != nil {
+		return err
+	}
+	return r.message.label(r.ctx, r.tx, a.EndpointID, a.ID, row, outcomeOf(a))
 }
 
 func (r *recording) save(d *deliveryRow) error {
-	text := "INSERT INTO delivery (" + deliveryRowColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 	args := deliveryRowFields(d)
 	if d.exists {
-		text = "UPDATE delivery SET state = ?, reason = ?, attempts = ?, scheduled = ?, next_at = ?, updated_at = ?, newest = ?" +
-			" WHERE message_id = ? AND endpoint_id = ?"
-		args = append(args[3:], d.MessageID, d.EndpointID)
+		_, err := r.tx.exec(r.ctx, "UPDATE delivery SET state = ?, reason = ?, attempts = ?, scheduled = ?, next_at = ?, updated_at = ?,"+
+			" newest = ? WHERE message_id = ? AND endpoint_id = ?", append(args[3:len(args)-1], d.MessageID, d.EndpointID)...)
+		if err != nil {
+			return err
+		}
+		return r.message.move(r.ctx, r.tx, d.EndpointID, d.MessageID, d.before, d.State)
 	}
-	_, err := r.tx.exec(r.ctx, text, args...)
-	return err
+	_, err := r.tx.exec(r.ctx,
+		"INSERT INTO delivery ("+deliveryRowColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", args...)
+	if err != nil {
+		return err
+	}
+	return r.message.label(r.ctx, r.tx, d.EndpointID, d.MessageID, nil, d.State)
 }

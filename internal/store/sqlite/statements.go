@@ -13,11 +13,20 @@ type statements struct {
 	on interface {
 		PrepareContext(ctx context.Context, text string) (*sql.Stmt, error)
 	}
-	prepared sync.Map // text → *sql.Stmt
-	changed  bool     // exec has changed rows; kept for the writer, on whose connection all changes go through exec
+	prepared sync.Map    // text → *sql.Stmt
+	shared   *statements // where texts are prepared instead, for a transaction tx on one of its connections; nil elsewhere
+	tx       *sql.Tx
+	changed  bool // exec has changed rows; kept for the writer, on whose connection all changes go through exec
 }
 
 func (s *statements) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
+	if s.shared != nil {
+		stmt, err := s.shared.prepare(ctx, text)
+		if err != nil {
+			return nil, err
+		}
+		return s.tx.StmtContext(ctx, stmt), nil
+	}
 	if found, ok := s.prepared.Load(text); ok {
 		return found.(*sql.Stmt), nil
 	}
@@ -78,22 +87,32 @@ func one[T any](ctx context.Context, s *statements, fields func(*T) []any, text 
 
 // all reads all rows.
 func all[T any](ctx context.Context, s *statements, fields func(*T) []any, text string, args ...any) ([]T, error) {
+	items, _, err := upTo(ctx, s, fields, func([]T) bool { return false }, text, args...)
+	return items, err
+}
+
+// upTo reads rows until they are enough, and reports whether there are more.
+func upTo[T any](
+	ctx context.Context, s *statements, fields func(*T) []any, enough func([]T) bool, text string, args ...any,
+) (items []T, more bool, err error) {
 	stmt, err := s.prepare(ctx, text)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	rows, err := stmt.QueryContext(ctx, args...)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer rows.Close()
-	var items []T
 	for rows.Next() {
+		if enough(items) {
+			return items, true, nil
+		}
 		var item T
 		if err := rows.Scan(fields(&item)...); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		items = append(items, item)
 	}
-	return items, rows.Err()
+	return items, false, rows.Err()
 }

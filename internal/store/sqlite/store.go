@@ -8,20 +8,23 @@ import (
 	"sync"
 	"time"
 
+	"github.com/posthorn/posthorn/internal/seal"
 	"github.com/posthorn/posthorn/internal/store"
 )
 
 // Store is a [store.Store] in a SQLite file.
 type Store struct {
-	gate    gate
-	writer  *writer
-	pool    *sql.DB // holds the writer's one connection
-	conn    *sql.Conn
-	readers *sql.DB
-	cached  statements // on readers
-	now     func() time.Time
-	notify  []func(appID string)
-	close   func() error
+	gate       gate
+	writer     *writer
+	pool       *sql.DB // holds the writer's one connection
+	conn       *sql.Conn
+	readers    *sql.DB
+	cached     statements // on readers
+	box        *seal.Box  // nil: secrets are in the clear
+	now        func() time.Time
+	notify     []func(appID string)
+	eventTypes eventTypeListeners
+	close      func() error
 }
 
 var _ store.Store = (*Store)(nil)
@@ -36,7 +39,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := createFile(o.Path); err != nil {
 		return nil, fmt.Errorf("creating the database: %w", err)
 	}
-	s := &Store{now: o.Now}
+	s := &Store{now: o.Now, box: o.Box}
 	s.close = sync.OnceValue(s.shutDown)
 	if err := s.connect(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", o.Path, err), s.disconnect())
@@ -53,6 +56,9 @@ func (s *Store) connect(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if s.conn, err = s.pool.Conn(ctx); err != nil {
+		return err
+	}
+	if err := s.sealUp(ctx); err != nil {
 		return err
 	}
 	if s.readers, err = connectReaders(o.Path); err != nil {

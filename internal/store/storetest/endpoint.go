@@ -53,6 +53,7 @@ func endpointTests() []test {
 			require.NoError(t, s.CreateEndpoint(t.Context(), ep))
 			want := ep
 			want.UID, want.URL, want.Description, want.Disabled, want.ThrottleRate = "", "https://new.example.com", "", true, 0
+			want.DisabledReason = "it answered 410 Gone"
 			want.EventTypes, want.Channels, want.Metadata = nil, nil, nil
 			want.Headers = map[string]string{"X-New": "1"}
 			want.Secrets = append([]posthorn.Secret{{Key: signing.NewSymmetricKey()}}, ep.Secrets...)

@@ -15,7 +15,7 @@ func eventTypeTests() []test {
 	return []test{
 		{"an event type is found as it was stored", func(t *testing.T, s store.Store) {
 			et := eventType("invoice.paid")
-			et.Deprecated, et.FeatureFlag = true, "beta"
+			et.Deprecated, et.FeatureFlags, et.GroupName, et.Validation = true, []string{"beta", "alpha"}, "billing", posthorn.Reject
 			et.Schemas = map[string]json.RawMessage{"1": json.RawMessage(`{"type":"object"}`), "2": json.RawMessage(`true`)}
 			require.NoError(t, s.CreateEventType(t.Context(), et))
 			got, err := s.EventType(t.Context(), et.OrgID, et.Name)
@@ -57,7 +57,8 @@ func eventTypeTests() []test {
 			et := eventType("invoice.paid")
 			require.NoError(t, s.CreateEventType(t.Context(), et))
 			want := et
-			want.Description, want.Deprecated, want.FeatureFlag, want.UpdatedAt = "new", true, "beta", at(1)
+			want.Description, want.Deprecated, want.FeatureFlags, want.UpdatedAt = "new", true, []string{"beta"}, at(1)
+			want.GroupName, want.Validation = "billing", posthorn.Warn
 			got, err := s.UpdateEventType(t.Context(), et.OrgID, et.Name, func(e *posthorn.EventType) error {
 				*e = want
 				e.Name, e.OrgID, e.CreatedAt = "other", "org_other", at(9)
@@ -119,10 +120,10 @@ func eventTypeTests() []test {
 func eventTypeFilters(t *testing.T, s store.Store) {
 	for _, et := range []posthorn.EventType{
 		{Name: "archived", Archived: true},
-		{Name: "archived.beta", Archived: true, FeatureFlag: "beta"},
+		{Name: "archived.beta", Archived: true, FeatureFlags: []string{"beta"}},
 		{Name: "plain"},
-		{Name: "plain.alpha", FeatureFlag: "alpha"},
-		{Name: "plain.beta", FeatureFlag: "beta"},
+		{Name: "plain.alpha", FeatureFlags: []string{"alpha", "omega"}},
+		{Name: "plain.beta", FeatureFlags: []string{"delta", "beta"}},
 	} {
 		et.OrgID = posthorn.DefaultOrg
 		require.NoError(t, s.CreateEventType(t.Context(), et))
@@ -134,6 +135,7 @@ func eventTypeFilters(t *testing.T, s store.Store) {
 		{store.EventTypeFilter{}, []string{"plain"}},
 		{store.EventTypeFilter{Archived: true}, []string{"archived", "plain"}},
 		{store.EventTypeFilter{FeatureFlags: []string{"beta", "gamma"}}, []string{"plain", "plain.beta"}},
+		{store.EventTypeFilter{FeatureFlags: []string{"omega"}}, []string{"plain", "plain.alpha"}},
 		{store.EventTypeFilter{AnyFlag: true}, []string{"plain", "plain.alpha", "plain.beta"}},
 		{store.EventTypeFilter{AnyFlag: true, FeatureFlags: []string{"beta"}}, []string{"plain", "plain.alpha", "plain.beta"}},
 		{

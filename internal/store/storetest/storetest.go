@@ -25,10 +25,21 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"applications", applicationTests()},
 		{"endpoints", endpointTests()},
 		{"event types", eventTypeTests()},
+		{"catalogue", catalogueTests()},
 		{"messages", messageTests()},
+		{"variants", variantTests()},
+		{"claims", claimTests()},
 		{"records", recordTests()},
 		{"deliveries", deliveryTests()},
 		{"attempts", attemptTests()},
+		{"streams", streamTests()},
+		{"pollers", pollerTests()},
+		{"consumers", consumerTests()},
+		{"attempt statistics", attemptStatisticsTests()},
+		{"paging", pagingTests()},
+		{"tasks", taskTests()},
+		{"contents", contentTests()},
+		{"revocations", revocationTests()},
 		{"lifecycle", lifecycleTests()},
 	} {
 		t.Run(group.name, func(t *testing.T) {
@@ -71,6 +82,7 @@ func endpoint(appID, uid string) posthorn.Endpoint {
 		ID: posthorn.EndpointID.New(), AppID: appID, UID: uid, URL: "https://hooks.example.com/in?x=1", Description: "the main one",
 		EventTypes: []string{"invoice.paid", "invoice.sent"}, Channels: []string{"eu"}, ThrottleRate: 3,
 		Metadata: map[string]string{"team": "billing"}, Headers: map[string]string{"Authorization": "Bearer s3cret"},
+		PayloadVersion: "2", PayloadVersions: map[string]string{"invoice.paid": "1"},
 		Secrets: []posthorn.Secret{
 			{Key: signing.NewSymmetricKey()},
 			{Key: signing.NewAsymmetricKey(), ExpiresAt: noon().Add(time.Hour)},
@@ -87,8 +99,8 @@ func eventType(name string) posthorn.EventType {
 
 func message(appID, eventID string) posthorn.Message {
 	return posthorn.Message{
-		ID: posthorn.MessageID.New(), AppID: appID, EventID: eventID, EventType: "invoice.paid", Channels: []string{"eu", "vip"},
-		Payload: []byte(`{"amount":1}`), CreatedAt: noon(), ExpiresAt: noon().Add(posthorn.DefaultRetention),
+		ID: posthorn.MessageID.New(), AppID: appID, EventID: eventID, EventType: "invoice.paid", Channels: []string{"eu", "vip"}, Tags: []string{"batch/7"},
+		Payload: []byte(`{"amount":1}`), CreatedAt: noon(), ExpiresAt: noon().AddDate(1000, 0, 0), // whatever the clock says
 	}
 }
 
