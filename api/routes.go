@@ -79,6 +79,8 @@ func (s *Server) routes() []route {
 		{get, app + "/attempt/endpoint/{endpoint_id}", attempt + "list-by-endpoint", application, codes{200}, "List the attempts at an endpoint", handle(s, s.listAttemptsByEndpoint)},
 		{get, app + "/attempt/endpoint/{endpoint_id}/count", attempt + "count-by-endpoint", application, codes{200}, "Count the attempts at an endpoint", handle(s, s.countAttempts)},
 		{get, app + "/attempt/msg/{msg_id}", attempt + "list-by-msg", application, codes{200}, "List the attempts to deliver a message", handle(s, s.listAttemptsByMessage)},
+		{get, msg + "/attempt", attempt + "list-by-msg-deprecated", application, codes{200}, "The older form of list-by-msg", outdated(handle(s, s.listAttemptsByMessage))},
+		{get, msg + "/endpoint/{endpoint_id}/attempt", attempt + "list-by-endpoint-deprecated", application, codes{200}, "The older form of list-by-msg for one endpoint", outdated(handle(s, s.listAttemptsByDestination))},
 		{get, msg + "/attempt/{attempt_id}", attempt + "get", application, codes{200}, "Get an attempt", handle(s, s.getAttempt)},
 		{get, msg + "/attempt/{attempt_id}/headers", attempt + "get-headers", application, codes{200}, "Get the headers of an attempt's request and response", handle(s, s.getAttemptHeaders)},
 		{remove, msg + "/attempt/{attempt_id}/content", attempt + "expunge-content", organisation, codes{204}, "Remove what is kept of an attempt's response for good", handle(s, s.expungeAttempt)},
