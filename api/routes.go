@@ -62,6 +62,7 @@ func (s *Server) routes() []route {
 		{post, "/event-type", "v1.event-type.create", organisation, codes{201}, "Add an event type, or bring an archived one back", handle(s, s.createEventType)},
 		{post, "/event-type/import/openapi", "v1.event-type.import-openapi", organisation, codes{200}, "Make event types of an OpenAPI document's webhooks", withBody(maxImportBody, handle(s, s.importEventTypes))},
 		{get, "/event-type/export/openapi", "v1.event-type.download-openapi", application, codes{200}, "Get the event catalogue as an OpenAPI document (not in Svix)", handle(s, s.exportEventTypes)},
+		{post, "/event-type/export/openapi", "v1.event-type.export-openapi", organisation, codes{202}, "Write the event catalogue as an OpenAPI document, in the background", handle(s, s.beginExport)},
 		{get, evtype, "v1.event-type.get", application, codes{200}, "Get an event type", handle(s, s.getEventType)},
 		{put, evtype, "v1.event-type.update", organisation, codes{200, 201}, upsert + " an event type", handle(s, s.updateEventType)},
 		{patch, evtype, "v1.event-type.patch", organisation, codes{200}, "Change parts of an event type", handle(s, s.patchEventType)},
