@@ -8,13 +8,15 @@ import (
 	"github.com/posthorn/posthorn/internal/store"
 )
 
-func countedAttempts(owners *query, eventTypes []string) *countable {
-	attempts := attemptShelf()
-	return &countable{attempts, owners, attempts.standings, distinct(eventTypes)}
+// countedAttempts are attempts with every outcome.
+func countedAttempts(endpoints *query, eventTypes []string) *countable {
+	outcomes := []any{noResponse, 1, 2, 3, 4, 5, otherClass, success}
+	return &countable{"attempt", "outcome", "id", posthorn.AttemptID, endpoints, outcomes, distinct(eventTypes)}
 }
 
-func countedDeliveries(owners *query, eventTypes []string, states ...any) *countable {
-	return &countable{deliveryShelf(), owners, states, distinct(eventTypes)}
+// countedDeliveries are deliveries in some states.
+func countedDeliveries(endpoints *query, eventTypes []string, states ...any) *countable {
+	return &countable{"delivery", "state", "message_id", posthorn.MessageID, endpoints, states, distinct(eventTypes)}
 }
 
 // addAttempts counts attempts with an outcome.

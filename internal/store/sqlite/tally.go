@@ -5,27 +5,29 @@ import (
 	"sort"
 	"time"
 
+	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/internal/store"
 )
 
-// tally is how many items of one owner, event type and standing there are: the length of a run of a shelf.
+// tally is how many items of one endpoint, event type and standing there are: the length of a run of their index.
 type tally struct {
-	owner, eventType string
-	standing         any // int64 or string
-	n                int
+	endpoint, eventType string
+	standing            any // int64 or string
+	n                   int
 }
 
-func tallyFields(t *tally) []any { return []any{&t.owner, &t.eventType, &t.standing, &t.n} }
+func tallyFields(t *tally) []any { return []any{&t.endpoint, &t.eventType, &t.standing, &t.n} }
 
-// countable is what is counted on a shelf whose owners are endpoints. Without event types, it is all of them.
+// countable is what can be counted in an index by endpoint, event type, standing and key.
 type countable struct {
-	shelf
-	owners     *query   // SELECT of their IDs, as id
-	counted    []any    // the standings to count
-	eventTypes []string // each once
+	table, standing, key string // the latter two are columns
+	kind                 posthorn.IDKind
+	endpoints            *query   // SELECT of their IDs, as id
+	standings            []any    // those to count
+	eventTypes           []string // each once; none means all
 }
 
-// everyEndpoint are the owners that an application has or had.
+// everyEndpoint are those that an application has or had.
 func everyEndpoint(appID string) *query {
 	return newQuery("SELECT id FROM endpoint WHERE app_id = ?", appID)
 }
@@ -35,29 +37,29 @@ func oneEndpoint(id string) *query { return newQuery("SELECT ? AS id", id) }
 // tallies asks for the length of each run in a stretch, counting no further than the limit if there is one. Event types
 // that aren't given are found by skipping from one to the next.
 func (c *countable) tallies(s stretch, limit int) *query {
-	q := newQuery("WITH RECURSIVE owner (id) AS ("+c.owners.text.String()+"), type (owner, name) AS (", c.owners.args...)
+	q := newQuery("WITH RECURSIVE endpoints (id) AS ("+c.endpoints.text.String()+"), type (endpoint, name) AS (", c.endpoints.args...)
 	if len(c.eventTypes) > 0 {
-		q.add("SELECT o.id, t.value FROM owner o CROSS JOIN json_each(?) t", jsonOf(&c.eventTypes))
+		q.add("SELECT e.id, t.value FROM endpoints e CROSS JOIN json_each(?) t", jsonOf(&c.eventTypes))
 	} else {
-		next := "(SELECT min(x.event_type) FROM " + c.table + " x WHERE x." + c.owner + " = "
-		q.add("SELECT o.id, " + next + "o.id) FROM owner o UNION ALL" +
-			" SELECT t.owner, " + next + "t.owner AND x.event_type > t.name) FROM type t WHERE t.name IS NOT NULL")
+		next := "(SELECT min(x.event_type) FROM " + c.table + " x WHERE x.endpoint_id = "
+		q.add("SELECT e.id, " + next + "e.id) FROM endpoints e UNION ALL" +
+			" SELECT t.endpoint, " + next + "t.endpoint AND x.event_type > t.name) FROM type t WHERE t.name IS NOT NULL")
 	}
-	q.add(") SELECT t.owner, t.name, s.value, (SELECT count(*) FROM ")
+	q.add(") SELECT t.endpoint, t.name, s.value, (SELECT count(*) FROM ")
 	if limit > 0 {
 		q.add("(SELECT 1 FROM ")
 	}
-	q.add(c.run("t.owner", "t.name", "s.value")+" AND x."+c.key+" >= ? AND x."+c.key+" < ?", s.low, s.high)
+	q.add(c.run("t.endpoint", "t.name", "s.value")+" AND x."+c.key+" >= ? AND x."+c.key+" < ?", s.low, s.high)
 	if limit > 0 {
 		q.add(" LIMIT ?)", limit)
 	}
-	q.add(") FROM type t CROSS JOIN json_each(?) s WHERE t.name IS NOT NULL", jsonOf(&c.counted))
+	q.add(") FROM type t CROSS JOIN json_each(?) s WHERE t.name IS NOT NULL", jsonOf(&c.standings))
 	return q
 }
 
 // run is the part of the index that one tally is of.
-func (c *countable) run(owner, eventType, standing string) string {
-	return c.table + " x WHERE x." + c.owner + " = " + owner + " AND x.event_type = " + eventType +
+func (c *countable) run(endpoint, eventType, standing string) string {
+	return c.table + " x WHERE x.endpoint_id = " + endpoint + " AND x.event_type = " + eventType +
 		" AND x." + c.standing + " = " + standing
 }
 
@@ -162,7 +164,7 @@ func (c *countable) items(runs []tally, s stretch) *query {
 func runList(runs []tally) any {
 	list := make([][3]any, len(runs))
 	for i, r := range runs {
-		list[i] = [3]any{r.owner, r.eventType, r.standing}
+		list[i] = [3]any{r.endpoint, r.eventType, r.standing}
 	}
 	return jsonOf(&list)
 }

@@ -17,7 +17,7 @@ func TestTallyPlans(t *testing.T) {
 	within := stretch{"a", "z"}
 	runs := []tally{{"ep", "a", int64(success), 9}, {"ep", "b", int64(1), 9}}
 	for name, kind := range map[string]struct {
-		counted func(owners *query, eventTypes []string) *countable
+		counted func(endpoints *query, eventTypes []string) *countable
 		index   string
 		run     string
 	}{
@@ -26,8 +26,8 @@ func TestTallyPlans(t *testing.T) {
 			countedAttempts, "COVERING INDEX attempt_by_endpoint ", "INDEX attempt_by_endpoint (endpoint_id=? AND event_type=? AND outcome=? AND id>? AND id<?)",
 		},
 		"deliveries": {
-			func(owners *query, eventTypes []string) *countable {
-				return countedDeliveries(owners, eventTypes, posthorn.Cancelled)
+			func(endpoints *query, eventTypes []string) *countable {
+				return countedDeliveries(endpoints, eventTypes, posthorn.Cancelled)
 			},
 			"COVERING INDEX delivery_by_endpoint ", "COVERING INDEX delivery_by_endpoint (endpoint_id=? AND event_type=? AND state=? AND message_id>? AND message_id<?)",
 		},
@@ -48,7 +48,7 @@ func TestTallyPlans(t *testing.T) {
 							step = strings.TrimSuffix(step, "\n")
 							switch {
 							case strings.HasPrefix(step, "SCAN"):
-								require.Regexp(t, "^SCAN (type|t|o|owner|CONSTANT ROW)$| VIRTUAL TABLE |^SCAN .subquery", step, "in\n%s", steps)
+								require.Regexp(t, "^SCAN (type|t|e|endpoints|CONSTANT ROW)$| VIRTUAL TABLE |^SCAN .subquery", step, "in\n%s", steps)
 							case strings.HasPrefix(step, "SEARCH x"):
 								// Event types are skipped through; nothing else reads less than a whole range.
 								skips := []string{kind.index + "(endpoint_id=?)", kind.index + "(endpoint_id=? AND event_type>?)"}
