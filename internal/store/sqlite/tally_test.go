@@ -25,7 +25,7 @@ func TestTallies(t *testing.T) {
 		require.NoError(t, err)
 		ids = append(ids, a.ID)
 	}
-	count := func(f shelf, w wanted, within stretch) map[string]map[any]int {
+	count := func(f shelf, w wanted, within extent) map[string]map[any]int {
 		found, err := f.tallies(t.Context(), &s.cached, w, within)
 		require.NoError(t, err)
 		counts := map[string]map[any]int{}
@@ -40,13 +40,13 @@ func TestTallies(t *testing.T) {
 		}
 		return counts
 	}
-	everything := stretchOf(posthorn.AttemptID, store.Window{}, store.Page{})
+	everything := extentOf(posthorn.AttemptID, store.Window{}, store.Page{})
 	attempts := attemptShelf(store.AttemptFilter{EndpointID: "ep_1"})
 	require.Equal(t, map[string]map[any]int{"a": {int64(success): 2, int64(5): 1}, "b": {int64(noResponse): 1, int64(5): 2}}, count(attempts, wanted{}, everything))
-	require.Equal(t, map[string]map[any]int{"a": {int64(success): 1}, "b": {int64(noResponse): 1}}, count(attempts, wanted{}, stretch{ids[2], ids[4]}))
+	require.Equal(t, map[string]map[any]int{"a": {int64(success): 1}, "b": {int64(noResponse): 1}}, count(attempts, wanted{}, extent{ids[2], ids[4]}))
 	require.Equal(t, map[string]map[any]int{"b": {int64(5): 2}}, count(attempts, wanted{eventTypes: []string{"b", "none"}, standings: []any{5}}, everything))
 	require.Empty(t, count(attemptShelf(store.AttemptFilter{EndpointID: "ep_2"}), wanted{}, everything))
-	deliveries := stretchOf(posthorn.MessageID, store.Window{}, store.Page{})
+	deliveries := extentOf(posthorn.MessageID, store.Window{}, store.Page{})
 	require.Equal(t, map[string]map[any]int{"a": {"delivered": 2, "failed": 1}, "b": {"failed": 3}}, count(deliveryShelf("ep_1", store.MessageFilter{}), wanted{}, deliveries))
 	require.Equal(t, map[string]map[any]int{"a": {"pending": 3}, "b": {"pending": 3}}, count(deliveryShelf("ep_2", store.MessageFilter{}), wanted{}, deliveries))
 }
