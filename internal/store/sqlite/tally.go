@@ -34,9 +34,9 @@ func everyEndpoint(appID string) *query {
 
 func oneEndpoint(id string) *query { return newQuery("SELECT ? AS id", id) }
 
-// tallies asks for the length of each run in a stretch, counting no further than the limit if there is one. Event types
+// tallies asks for the length of each run in an extent, counting no further than the limit if there is one. Event types
 // that aren't given are found by skipping from one to the next.
-func (c *countable) tallies(s stretch, limit int) *query {
+func (c *countable) tallies(s extent, limit int) *query {
 	q := newQuery("WITH RECURSIVE endpoints (id) AS ("+c.endpoints.text.String()+"), type (endpoint, name) AS (", c.endpoints.args...)
 	if len(c.eventTypes) > 0 {
 		q.add("SELECT e.id, t.value FROM endpoints e CROSS JOIN json_each(?) t", jsonOf(&c.eventTypes))
@@ -65,7 +65,7 @@ func (c *countable) run(endpoint, eventType, standing string) string {
 
 // count returns the tallies of a window, without those that are nought.
 func (c *countable) count(ctx context.Context, on *statements, w store.Window) ([]tally, error) {
-	return c.read(ctx, on, c.tallies(stretchOf(c.kind, w, store.Page{}), 0))
+	return c.read(ctx, on, c.tallies(extentOf(c.kind, w, store.Page{}), 0))
 }
 
 func (c *countable) read(ctx context.Context, on *statements, q *query) (found []tally, err error) {
@@ -98,7 +98,7 @@ func (c *countable) byPeriod(ctx context.Context, on *statements, bounds []time.
 	for i, b := range bounds {
 		edges[i] = store.Before(c.kind, b)
 	}
-	within := stretch{edges[0], edges[len(edges)-1]}
+	within := extent{edges[0], edges[len(edges)-1]}
 	enough := perPeriod * (len(edges) - 1)
 	found, err := c.read(ctx, on, c.tallies(within, enough))
 	if err != nil {
@@ -153,8 +153,8 @@ type item struct {
 
 func itemFields(i *item) []any { return []any{&i.standing, &i.key} }
 
-// items asks for what runs hold in a stretch.
-func (c *countable) items(runs []tally, s stretch) *query {
+// items asks for what runs hold in an extent.
+func (c *countable) items(runs []tally, s extent) *query {
 	return newQuery("SELECT r.value ->> 2, x."+c.key+" FROM json_each(?) r CROSS JOIN "+
 		c.run("r.value ->> 0", "r.value ->> 1", "r.value ->> 2")+" AND x."+c.key+" >= ? AND x."+c.key+" < ?",
 		runList(runs), s.low, s.high)

@@ -14,7 +14,7 @@ import (
 func TestTallyPlans(t *testing.T) {
 	t.Parallel()
 	s := open(t, Options{})
-	within := stretch{"a", "z"}
+	within := extent{"a", "z"}
 	runs := []tally{{"ep", "a", int64(success), 9}, {"ep", "b", int64(1), 9}}
 	for name, kind := range map[string]struct {
 		counted func(endpoints *query, eventTypes []string) *countable
