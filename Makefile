@@ -61,7 +61,7 @@ fuzz: ## Fuzz everything that parses foreign input, 30 s each
 
 .PHONY: generate
 generate: ## Write anew what is made from the sources: docs/openapi.json
-	go run ./internal/apidoc > docs/openapi.json
+	go run ./internal/apidoc docs/openapi.json
 
 .PHONY: bench
 bench: ## Measure against the naive design, side by side (about 20 minutes)

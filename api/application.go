@@ -41,7 +41,7 @@ func (in *applicationIn) create(org string, now time.Time) posthorn.Application 
 }
 
 type applicationPatch struct {
-	Name         Optional[string]            `json:"name,omitzero" nullable:"false" minLength:"1" doc:"What people call it."`
+	Name         Optional[string]            `json:"name,omitzero" minLength:"1" doc:"What people call it."`
 	UID          Optional[string]            `json:"uid,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Your own id for it; null removes it."`
 	ThrottleRate Optional[int]               `json:"throttleRate,omitzero" minimum:"1" maximum:"65535" doc:"Messages per second; null removes the limit."`
 	RateLimit    Optional[int]               `json:"rateLimit,omitzero" minimum:"1" maximum:"65535" deprecated:"true" doc:"The older name of throttleRate."`

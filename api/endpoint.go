@@ -50,13 +50,13 @@ type endpointIn struct {
 }
 
 type endpointPatch struct {
-	URL          Optional[string]            `json:"url,omitzero" nullable:"false" minLength:"1" maxLength:"65536" doc:"Where messages go; http or https."`
-	Description  Optional[string]            `json:"description,omitzero" nullable:"false" doc:"For people."`
+	URL          Optional[string]            `json:"url,omitzero" minLength:"1" maxLength:"65536" doc:"Where messages go; http or https."`
+	Description  Optional[string]            `json:"description,omitzero" doc:"For people."`
 	UID          Optional[string]            `json:"uid,omitzero" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Your own id for it; null removes it."`
 	EventTypes   Optional[[]string]          `json:"eventTypes,omitzero" doc:"The event types it subscribes to; null subscribes to all."`
 	FilterTypes  Optional[[]string]          `json:"filterTypes,omitzero" deprecated:"true" doc:"The older name of eventTypes."`
 	Channels     Optional[[]string]          `json:"channels,omitzero" doc:"The channels it listens on; null listens on all."`
-	Disabled     Optional[bool]              `json:"disabled,omitzero" nullable:"false" doc:"Whether it takes no messages."`
+	Disabled     Optional[bool]              `json:"disabled,omitzero" doc:"Whether it takes no messages."`
 	ThrottleRate Optional[int]               `json:"throttleRate,omitzero" minimum:"1" maximum:"65535" doc:"Messages per second; null removes the limit."`
 	RateLimit    Optional[int]               `json:"rateLimit,omitzero" minimum:"1" maximum:"65535" deprecated:"true" doc:"The older name of throttleRate."`
 	Metadata     Optional[map[string]string] `json:"metadata,omitzero" doc:"Replaces what was there; null removes it."`

@@ -194,6 +194,9 @@ func (s *Server) translateFailure(ctx huma.Context, _ string, body any) (any, er
 	return f, nil
 }
 
+// unreadBody is what huma says of a body that breaks off or isn't framed as HTTP wants it, which is the caller's doing.
+const unreadBody = "cannot read request body"
+
 // translate distinguishes three kinds of bad input: a query that can't be read is 400, a body that isn't JSON is 422 of
 // a type of its own, and everything else that is well-formed but wrong is a plain 422.
 func translate(found *huma.ErrorModel, op *huma.Operation) *failure {
@@ -202,6 +205,8 @@ func translate(found *huma.ErrorModel, op *huma.Operation) *failure {
 		return tooLarge(bodyLimit(op))
 	case found.Status == http.StatusRequestTimeout:
 		return fail(found.Status, "generic_error", found.Detail)
+	case found.Status == http.StatusInternalServerError && found.Detail == unreadBody:
+		return fail(http.StatusBadRequest, "generic_error", "The body did not arrive in whole")
 	case found.Status >= http.StatusInternalServerError:
 		return errInternal
 	case found.Status == http.StatusBadRequest && len(found.Errors) == 0:

@@ -44,7 +44,7 @@ func (in *EventTypeUpdate) replace(et *posthorn.EventType) {
 }
 
 type eventTypeIn struct {
-	Name string `json:"name" minLength:"1" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Such as order.created; can't be changed." example:"order.created"`
+	Name string `json:"name" minLength:"1" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Such as order.created; can't be changed."`
 	EventTypeUpdate
 }
 

@@ -122,7 +122,7 @@ func (r route) complete(op *huma.Operation) {
 	}
 	if r.method == post && r.scope != public {
 		op.Parameters = slices.DeleteFunc(op.Parameters, func(p *huma.Param) bool { return strings.EqualFold(p.Name, keyHeader) })
-		op.Parameters = append(op.Parameters, &huma.Param{Ref: "#/components/parameters/" + keyHeader})
+		op.Parameters = append(op.Parameters, idempotencyParameter())
 	}
 	if op.RequestBody != nil && words.example != nil {
 		op.RequestBody.Content[jsonType].Example = words.example
@@ -165,10 +165,11 @@ func (r route) failures(op *huma.Operation) codes {
 	hasBody := op.RequestBody != nil
 	add(r.scope != public, http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable)
 	add(r.method == post && r.scope != public, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
+	add(hasBody || r.method == post && r.scope != public, http.StatusBadRequest)
 	add(hasBody, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity)
 	for _, p := range op.Parameters {
 		switch {
-		case p.Ref != "":
+		case p.In == "header":
 		case p.In == "path":
 			add(true, http.StatusNotFound)
 		default:
@@ -193,6 +194,9 @@ func isText(s *huma.Schema) bool {
 // completeSchema describes the fields that are the same everywhere. It also removes what says no more than the default
 // does, that objects may have more properties than are described: tools would show an invented one.
 func completeSchema(schema *huma.Schema) {
+	for _, property := range schema.Properties {
+		property.UniqueItems = false // huma panics on items that can't be the keys of a map
+	}
 	if len(schema.Properties) > 0 && schema.AdditionalProperties == true {
 		schema.AdditionalProperties = nil
 	}
@@ -222,9 +226,9 @@ func tags() []*huma.Tag {
 	return list
 }
 
-// documentOperation describes the document itself.
+// documentOperation describes the document itself. A token adds the webhooks of its organisation.
 func documentOperation() *huma.Operation {
-	return &huma.Operation{
+	op := &huma.Operation{
 		OperationID: "v1.openapi.get",
 		Tags:        []string{tagOf("v1.openapi.get").name},
 		Summary:     "Get this document",
@@ -236,15 +240,18 @@ func documentOperation() *huma.Operation {
 				Headers:     successHeaders(false),
 				Content:     map[string]*huma.MediaType{jsonType: {Schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}}},
 			},
-			"429": {Ref: "#/components/responses/" + failures[http.StatusTooManyRequests].name},
 		},
+		Security: []map[string][]string{{}, {bearerScheme: {}}},
 	}
+	for _, status := range []int{http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable} {
+		op.Responses[strconv.Itoa(status)] = &huma.Response{Ref: "#/components/responses/" + failures[status].name}
+	}
+	return op
 }
 
 // addSharedParts fills the components that operations refer to.
 func addSharedParts(c *huma.Components) {
 	c.Headers = maps.Clone(headers)
-	c.Parameters = map[string]*huma.Param{keyHeader: idempotencyParameter()}
 	c.Responses = map[string]*huma.Response{}
 	plain, validation := schemaOf[httpErrorOut](c.Schemas), schemaOf[httpValidationError](c.Schemas)
 	schemaOf[healthOut](c.Schemas)

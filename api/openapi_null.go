@@ -1,13 +1,19 @@
 package api
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // tree is a part of the document as JSON. What follows is about the document alone: on huma's schemas, which validate
 // requests as well, it would have effects.
 type tree = map[string]any
 
+// lasting are the fields that always have a value: a PATCH can't remove it.
+var lasting = []string{"name", "url", "description", "disabled", "archived", "deprecated"}
+
 // allowNull documents that null is as good as nothing for what may be left out of a request. Bodies of a PATCH are
-// exceptions: to them null is a value, and each field says itself whether it takes it.
+// exceptions: to them null is a value, which some fields don't have.
 func allowNull(document tree) {
 	schemas := branch(document, "components", "schemas")
 	for name := range requestSchemas(document, schemas) {
@@ -18,9 +24,19 @@ func allowNull(document tree) {
 			mandatory[field] = true
 		}
 		properties := branch(schema, "properties")
+		if eventID := branch(properties, "eventId"); eventID != nil {
+			eventID["pattern"] = `^[a-zA-Z0-9\-_.]*$` // messages are read without huma, and an empty one is none
+		}
 		for field, property := range properties {
-			if property, ok := property.(tree); ok && !mandatory[field] && !strings.HasSuffix(name, "Patch") {
+			property, ok := property.(tree)
+			switch isPatch := strings.HasSuffix(name, "Patch"); {
+			case !ok || mandatory[field]:
+			case !isPatch:
 				properties[field] = nullable(property)
+			case slices.Contains(lasting, field):
+				if kinds, ok := property["type"].([]any); ok {
+					property["type"] = kinds[0] // the other is null
+				}
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -56,7 +57,7 @@ func (f failed) response(schema *huma.Schema) *huma.Response {
 
 // failures describe the statuses of errors.
 var failures = map[int]failed{
-	http.StatusBadRequest:            {"BadRequest", "A query parameter can't be read, or the state of things forbids this: `limit_reached`, `missing_payload` and the like.", nil},
+	http.StatusBadRequest:            {"BadRequest", "The query or the body can't be read, or the state of things forbids this: `limit_reached`, `missing_payload` and the like.", nil},
 	http.StatusUnauthorized:          {"Unauthorized", "The token is missing, invalid, expired or revoked.", []string{"WWW-Authenticate"}},
 	http.StatusForbidden:             {"Forbidden", "The token is good, but not for this.", nil},
 	http.StatusNotFound:              {"NotFound", "Something that the path names doesn't exist, or isn't yours.", nil},
@@ -121,7 +122,7 @@ func successHeaders(repeatable bool) map[string]*huma.Header {
 
 func idempotencyParameter() *huma.Param {
 	return &huma.Param{
-		Name: keyHeader,
+		Name: strings.ToLower(keyHeader),
 		In:   "header",
 		Description: "Makes the request safe to repeat. For 24 hours the same request with the same key is not carried out again: it gets the " +
 			"first one's answer, if that was one of success, with the header `" + replayedHeader + "`. Another request with the key is refused " +

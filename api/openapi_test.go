@@ -60,7 +60,6 @@ type parsedDocument struct {
 		OperationID, Summary, Description string
 		Tags                              []string
 		Parameters                        []struct {
-			Ref               string `json:"$ref"`
 			Name, Description string
 		}
 		Responses map[string]struct {
@@ -118,7 +117,7 @@ func TestEverythingInTheDocumentIsDescribed(t *testing.T) {
 			require.NotEmpty(t, op.Description, "%s has no words in openapi_words.go", op.OperationID)
 			require.Len(t, op.Tags, 1, op.OperationID)
 			for _, p := range op.Parameters {
-				require.NotEmpty(t, p.Ref+p.Description, "%s of %s", p.Name, op.OperationID)
+				require.NotEmpty(t, p.Description, "%s of %s", p.Name, op.OperationID)
 			}
 			for status, response := range op.Responses {
 				require.NotEmpty(t, response.Ref+response.Description, "%s of %s", status, op.OperationID)
@@ -128,11 +127,15 @@ func TestEverythingInTheDocumentIsDescribed(t *testing.T) {
 	for _, tag := range document.Tags {
 		require.NotEmpty(t, tag.Description, tag.Name)
 	}
+	var undescribed []string
 	for name, schema := range document.Components.Schemas {
 		for property, p := range schema.Properties {
-			require.NotEmpty(t, p.Description, "%s of %s", property, name)
+			if p.Description == "" {
+				undescribed = append(undescribed, name+"."+property)
+			}
 		}
 	}
+	require.Empty(t, undescribed, "these fields have no doc")
 }
 
 func TestSchemas(t *testing.T) {
@@ -164,7 +167,7 @@ func TestFailuresOfOperations(t *testing.T) {
 		"v1.message-attempt.resend":      {[]string{"202", "400", "404", "408"}, []string{"409"}},
 		"v1.health.ping":                 {[]string{"204", "429", "500"}, []string{"400", "404", "422", "503"}},
 		"v1.health.get":                  {[]string{"204", "503"}, []string{"401"}},
-		"v1.openapi.get":                 {[]string{"200", "429"}, []string{"401", "404", "500"}},
+		"v1.openapi.get":                 {[]string{"200", "401", "429"}, []string{"404", "413", "422"}},
 		"v1.message-attempt.get":         {[]string{"404"}, []string{"400", "422"}},
 		"v1.endpoint.update-headers":     {[]string{"413", "422"}, []string{"409"}},
 		"v1.event-type.delete":           {[]string{"400", "404"}, []string{"422"}},

@@ -39,6 +39,24 @@ var fields = map[string]string{
 	"channels":    "The channels that it is about. Absent: all.",
 	"disabled":    "Whether it is switched off.",
 	"status":      "How it stands.",
+	"tags":        "What it is tagged with.",
+	"period":      "The length of each period.",
+
+	"name":           "What it is called.",
+	"archived":       "Hidden from the catalogue.",
+	"deprecated":     "Still sent, but not for new integrations.",
+	"schemas":        "JSON Schemas of the payload, by version.",
+	"groupName":      "What it is listed under.",
+	"featureFlag":    "Shown only to tokens with this flag.",
+	"featureFlags":   "Shown only to tokens with one of these flags.",
+	"payloadVersion": "The version of the payload.",
+	"timestamp":      "When it happened.",
+
+	"since":    "Where the window begins.",
+	"until":    "Where the window ends.",
+	"success":  "Those that were answered with 2xx.",
+	"failure":  "Those that were not.",
+	"canceled": "Those that were given up without another attempt.",
 }
 
 // note is what there is to say about an operation.
@@ -146,7 +164,7 @@ var operations = map[string]note{
 
 	"v1.event-type.import-openapi": {
 		text: "Makes event types of the webhooks that an OpenAPI document describes, and replaces the schemas of those that exist.",
-		also: codes{http.StatusConflict},
+		also: codes{http.StatusBadRequest, http.StatusConflict},
 	},
 	"v1.event-type.download-openapi": {
 		text: "The event catalogue as an OpenAPI document whose webhooks are the event types. It can be imported again.",
@@ -159,8 +177,8 @@ var operations = map[string]note{
 		text: "Accepts an event and delivers it to every endpoint of the application that subscribes to its type and channels. The payload is sent byte for byte as it stands in the " +
 			"request. An `eventId` makes the event unique in the application: a second message with it is a conflict. With `application`, an application that doesn't exist yet is created.",
 		example: map[string]any{
-			"eventType": "order.created", "eventId": "evt_1001", "channels": []string{"eu"},
-			"payload": map[string]any{"type": "order.created", "data": map[string]any{"id": "ord_1", "total": 4200}},
+			"eventType": "invoice.paid", "eventId": "evt_1001", "channels": []string{"eu"},
+			"payload": map[string]any{"type": "invoice.paid", "data": map[string]any{"id": "inv_1", "total": 4200}},
 		},
 		also: codes{http.StatusConflict},
 	},
@@ -191,7 +209,7 @@ var operations = map[string]note{
 	"v1.message.test-attempt": {
 		text:    "Sends a message to one endpoint, once, and waits for what it answers. Nothing is retried.",
 		also:    codes{http.StatusBadRequest, http.StatusConflict},
-		example: map[string]any{"eventType": "order.created", "payload": map[string]any{"id": "ord_1"}},
+		example: map[string]any{"eventType": "invoice.paid", "payload": map[string]any{"id": "inv_1"}},
 	},
 	"v1.message.events": {
 		text: "Gives an application's messages in the order in which they were accepted, from where the iterator says. When there is nothing more the answer is empty, and its iterator asks for what comes next.",
@@ -291,5 +309,5 @@ var operations = map[string]note{
 	"v1.health.ping":      {text: "Answers as long as the process serves requests. It asks nobody else."},
 	"v1.health.head-ping": {text: "The same, for clients that prefer HEAD."},
 
-	"v1.openapi.get": {text: "OpenAPI 3.1. Its section `webhooks` describes what is sent to endpoints. *Posthorn's own: Svix doesn't have it.*"},
+	"v1.openapi.get": {text: "OpenAPI 3.1. With a token there is a section `webhooks`, which describes what is sent to endpoints. *Posthorn's own: Svix doesn't have it.*"},
 }

@@ -1,9 +1,13 @@
 package api
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -122,5 +126,32 @@ func TestEveryCodeHasAWireForm(t *testing.T) {
 		encoded, err := json.Marshal(f)
 		require.NoError(t, err)
 		require.Contains(t, string(encoded), "detail")
+	}
+}
+
+func TestBodiesThatBreakOff(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for name, rest := range map[string]string{
+		"a chunk whose length is none":           "Transfer-Encoding: chunked\r\n\r\nZZ\r\n{}\r\n0\r\n\r\n",
+		"a chunk that is longer than it says it": "Transfer-Encoding: chunked\r\n\r\n1\r\n{}\r\n0\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(b.url, "http://"))
+			require.NoError(t, err)
+			defer conn.Close()
+			_, err = fmt.Fprintf(conn, "POST %s/app HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s", basePath, b.org, rest)
+			require.NoError(t, err)
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.url+basePath+"/app", nil)
+			require.NoError(t, err)
+			response, err := http.ReadResponse(bufio.NewReader(conn), request)
+			require.NoError(t, err)
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			require.Equal(t, http.StatusBadRequest, response.StatusCode, "%s", body)
+			require.Contains(t, string(body), "did not arrive in whole")
+			checkExchange(t, request, response, body)
+		})
 	}
 }

@@ -61,7 +61,7 @@ func (c *Checker) Check(req *http.Request, status int, header http.Header, body 
 }
 
 func (c *Checker) check(req *http.Request, status int, header http.Header, body []byte) error {
-	found := c.find(req.URL.Path)
+	found := c.find(req.Method, req.URL.Path)
 	if found == nil {
 		return c.refused("path", http.StatusNotFound, status, header, body)
 	}
@@ -88,17 +88,25 @@ func (c *Checker) refused(what string, want, status int, header http.Header, bod
 	return answer.checkBody(http.MethodGet, header, body)
 }
 
-// find returns the path that matches best: a literal segment wins over a parameter.
-func (c *Checker) find(raw string) *path {
+// find returns the path that matches best: one that has the method wins over one that doesn't, and then a literal
+// segment over a parameter.
+func (c *Checker) find(method, raw string) *path {
 	segments := strings.Split(strings.Trim(raw, "/"), "/")
 	var best *path
 	for i := range c.paths {
-		p := &c.paths[i]
-		if p.matches(segments) && (best == nil || p.parameters() < best.parameters()) {
+		if p := &c.paths[i]; p.matches(segments) && (best == nil || p.beats(best, method)) {
 			best = p
 		}
 	}
 	return best
+}
+
+func (p *path) beats(other *path, method string) bool {
+	_, has := p.operations[method]
+	if _, otherHas := other.operations[method]; has != otherHas {
+		return has
+	}
+	return p.parameters() < other.parameters()
 }
 
 func isParameter(segment string) bool { return strings.HasPrefix(segment, "{") }

@@ -78,7 +78,7 @@ func TestCheck(t *testing.T) {
 		"no body where there is none":      {"DELETE", "/api/v1/thing/1", 204, "", ``, ""},
 		"a body where there is none":       {"DELETE", "/api/v1/thing/1", 204, "", `{}`, "none is documented"},
 		"a literal path wins":              {"HEAD", "/api/v1/thing/all", 200, "", ``, ""},
-		"and has no other methods":         {"GET", "/api/v1/thing/all", 200, "", `{"at":"2026-01-02T03:04:05Z"}`, "no such method"},
+		"where it has the method":          {"GET", "/api/v1/thing/all", 404, "", `{"code":"not_found"}`, ""},
 		"a method that isn't there":        {"PUT", "/api/v1/thing/1", 405, "Allow: GET", `{"code":"method_not_allowed"}`, ""},
 		"without saying which are":         {"PUT", "/api/v1/thing/1", 405, "", `{"code":"method_not_allowed"}`, "Allow"},
 		"a path that isn't there":          {"GET", "/api/v1/nothing", 404, "", `{"code":"not_found"}`, ""},

@@ -13,6 +13,13 @@ type Transport struct {
 	Report  func(error) // gets what differs; called by whoever makes the request
 }
 
+// CloseIdleConnections lets http.Client close those of the base.
+func (t *Transport) CloseIdleConnections() {
+	if base, ok := t.Base.(interface{ CloseIdleConnections() }); ok {
+		base.CloseIdleConnections()
+	}
+}
+
 // RoundTrip implements http.RoundTripper. It reads the whole answer.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	res, err := t.Base.RoundTrip(req)

@@ -45,7 +45,7 @@ func newServer(t *testing.T, flags ...string) *server {
 		"--data-dir", s.dir, "--log-level", "warn",
 	}, flags...)
 	s.url = "http://" + listen
-	s.http = &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+	s.http = &http.Client{Timeout: 15 * time.Second, Transport: documented(t, &http.Transport{MaxIdleConnsPerHost: 100})}
 	t.Cleanup(s.http.CloseIdleConnections)
 	s.restart()
 	s.waitReady()

@@ -45,9 +45,8 @@ func newServer(t *testing.T) *server {
 	require.NoError(t, apitest.Validate(s.document))
 	checker, err := apitest.New(s.document)
 	require.NoError(t, err)
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	s.client.Transport = &apitest.Transport{Checker: checker, Base: transport, Report: func(err error) { t.Error(err) }}
+	s.client.Transport = &apitest.Transport{Checker: checker, Base: &http.Transport{}, Report: func(err error) { t.Error(err) }}
+	t.Cleanup(s.client.CloseIdleConnections)
 	return s
 }
 
@@ -131,6 +130,7 @@ func (s *server) fill(receiver string) things {
 			note("attempt_id", s.attempts(app, message.ID)...)
 		}
 	}
+	require.NoError(s.t, apitest.Validate([]byte(s.do(http.MethodGet, "/openapi.json", "", nil))), "with the webhooks that there are now")
 	return made
 }
 

@@ -1,10 +1,11 @@
-// Command apidoc prints the OpenAPI document of the API, for the copy in docs/ that shows in reviews what a change does
-// to the contract.
+// Command apidoc writes the OpenAPI document of the API to a file: the copy in docs/ that shows in reviews what a change
+// does to the contract.
 package main
 
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -12,13 +13,16 @@ import (
 )
 
 func main() {
-	if err := run(); err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "apidoc:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
+func run(args []string) error {
+	if len(args) != 1 {
+		return errors.New("usage: apidoc FILE")
+	}
 	document, err := api.Document("unreleased")
 	if err != nil {
 		return err
@@ -28,6 +32,5 @@ func run() error {
 		return err
 	}
 	indented.WriteByte('\n')
-	_, err = indented.WriteTo(os.Stdout)
-	return err
+	return os.WriteFile(args[0], indented.Bytes(), 0o644)
 }

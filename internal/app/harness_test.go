@@ -131,6 +131,7 @@ func (b *bundle) request(method, path, body string) (int, []byte) {
 	defer res.Body.Close()
 	answer, err := io.ReadAll(res.Body)
 	require.NoError(b.t, err)
+	requireDocumented(b.t, req, res, answer)
 	return res.StatusCode, answer
 }
 
