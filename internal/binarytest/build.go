@@ -1,0 +1,34 @@
+// Package binarytest builds the shipped program and runs it from outside, as users, operators and bad luck do. It is for
+// tests only.
+package binarytest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+)
+
+// Build returns the path of the program under test: POSTHORN_BINARY if that is set, and otherwise one that is built for
+// the occasion. Remove deletes what was built; call it in any case.
+func Build() (path string, remove func(), err error) {
+	if given := os.Getenv("POSTHORN_BINARY"); given != "" {
+		return given, func() {}, nil
+	}
+	dir, err := os.MkdirTemp("", "posthorn-binary-")
+	if err != nil {
+		return "", func() {}, err
+	}
+	remove = func() { _ = os.RemoveAll(dir) } // a leftover in the folder for temporary files is no failure
+	path = filepath.Join(dir, "posthorn")
+	if runtime.GOOS == "windows" {
+		path += ".exe"
+	}
+	compile := exec.Command("go", "build", "-o", path, "github.com/posthorn/posthorn/cmd/posthorn")
+	compile.Stdout, compile.Stderr = os.Stderr, os.Stderr
+	if err := compile.Run(); err != nil {
+		return "", remove, fmt.Errorf("building the program: %w", err)
+	}
+	return path, remove, nil
+}
