@@ -7,6 +7,8 @@ export GOTOOLCHAIN := local
 BIN := $(CURDIR)/bin
 LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 WORKFLOWCHECK := $(BIN)/workflowcheck-$(WORKFLOWCHECK_VERSION)
+PYTHON_CLIENTS := $(BIN)/python/.installed
+NODE_CLIENTS := compat/node/node_modules/.installed
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
 .DEFAULT_GOAL := help
@@ -24,18 +26,37 @@ dev: ## Run everything in one process, data in ./posthorn-data
 	go run ./cmd/posthorn dev
 
 .PHONY: test
-test: ## Run all tests (the first run compiles the Temporal server: allow 10 minutes on 2 cores)
+test: clients ## Run all tests (the first run compiles the Temporal server: allow 10 minutes on 2 cores)
 	@echo "compiling (the first time takes minutes: the Temporal server is part of the tests)"
 	go build ./...
 	go test -timeout 20m ./...
 
+.PHONY: clients
+clients: ## Install the Svix SDKs for Python and Node that tests use; without python3 or npm their tests are skipped
+	@$(call client,python3,$(PYTHON_CLIENTS))
+	@$(call client,npm,$(NODE_CLIENTS))
+
+# client installs what a program can install. Only in CI is it an error that the program is missing or fails.
+client = if command -v $(1) >/dev/null; then $(MAKE) --no-print-directory $(2); else echo "$(1) is not installed"; false; fi \
+	|| { echo "the tests that need $(1) will be skipped"; test "$$POSTHORN_CI" != 1; }
+
+$(PYTHON_CLIENTS): compat/requirements.txt
+	python3 -m venv $(BIN)/python
+	$(BIN)/python/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+$(NODE_CLIENTS): compat/node/package-lock.json
+	cd compat/node && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 .PHONY: race
 race: ## Run the tests again under the race detector (compiles the Temporal server once more: allow 10 minutes)
-	go test -race -timeout 30m $$(go list ./... | grep -v -e /bench$$ -e /cmd/posthorn$$)
+	go test -race -timeout 30m $$(go list ./... | grep -v -e /bench$$ -e /cmd/posthorn$$ -e /compat)
 
 .PHONY: lint
 lint: $(LINT) $(WORKFLOWCHECK) ## Check style, the direction of imports, and determinism of the workflows
 	$(LINT) run
+	cd compat/go && $(LINT) run
 	$(WORKFLOWCHECK) ./workflows
 
 .PHONY: fuzz

@@ -43,7 +43,8 @@ func (in *EndpointUpdate) replace(e *posthorn.Endpoint) {
 
 type endpointIn struct {
 	EndpointUpdate
-	Secret string `json:"secret,omitempty" writeOnly:"true" doc:"Signing secret: whsec_ and 24 to 75 bytes in base64, or whsk_ and an Ed25519 key. Default: a fresh whsec_ one."`
+	Headers map[string]string `json:"headers,omitempty" writeOnly:"true" doc:"Sent with every message to the endpoint."`
+	Secret  string            `json:"secret,omitempty" writeOnly:"true" doc:"Signing secret: whsec_ and 24 to 75 bytes in base64, or whsk_ and an Ed25519 key. Default: a fresh whsec_ one."`
 }
 
 type endpointPatch struct {
@@ -158,9 +159,9 @@ func (s *Server) createEndpoint(ctx context.Context, in *createEndpointIn) (*ans
 		return nil, err
 	}
 	made := newEndpoint(owner.ID, key, s.clock())
-	made.UID = in.Body.UID
+	made.UID, made.Headers = in.Body.UID, in.Body.Headers
 	in.Body.replace(&made)
-	if err := s.checkEndpoint(ctx, &made); err != nil {
+	if err := cmp.Or(checkHeaders(made.Headers), s.checkEndpoint(ctx, &made)); err != nil {
 		return nil, err
 	}
 	if err := s.store.CreateEndpoint(ctx, made); err != nil {

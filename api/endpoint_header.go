@@ -14,7 +14,8 @@ type endpointHeadersIn struct {
 }
 
 type endpointHeadersPatchIn struct {
-	Headers map[string]Optional[string] `json:"headers" doc:"Headers to add or change; null removes one."`
+	Headers       map[string]Optional[string] `json:"headers" doc:"Headers to add or change; null removes one."`
+	DeleteHeaders []string                    `json:"deleteHeaders,omitempty" doc:"The names of headers to remove. A header of that name in headers is added all the same."`
 }
 
 type endpointHeadersOut struct {
@@ -46,18 +47,23 @@ type updateHeadersIn struct {
 
 func (s *Server) updateHeaders(ctx context.Context, in *updateHeadersIn) (*nothing, error) {
 	return nil, s.changeHeaders(ctx, in.EndpointPath, func(map[string]string) (map[string]string, error) {
-		next := make(map[string]string, len(in.Body.Headers))
-		for name, value := range in.Body.Headers {
-			if err := checkHeader(name, value); err != nil {
-				return nil, err
-			}
-			if _, twice := headerNamed(next, name); twice {
-				return nil, invalidField("body.headers", "the header %s is there twice", name)
-			}
-			next[name] = value
-		}
-		return next, nil
+		return in.Body.Headers, checkHeaders(in.Body.Headers)
 	})
+}
+
+// checkHeaders checks all custom headers of an endpoint, and that none is there in two spellings.
+func checkHeaders(headers map[string]string) error {
+	seen := make(map[string]string, len(headers))
+	for name, value := range headers {
+		if err := checkHeader(name, value); err != nil {
+			return err
+		}
+		if _, twice := headerNamed(seen, name); twice {
+			return invalidField("body.headers", "the header %s is there twice", name)
+		}
+		seen[name] = value
+	}
+	return nil
 }
 
 type patchHeadersIn struct {
@@ -68,6 +74,11 @@ type patchHeadersIn struct {
 func (s *Server) patchHeaders(ctx context.Context, in *patchHeadersIn) (*nothing, error) {
 	return nil, s.changeHeaders(ctx, in.EndpointPath, func(old map[string]string) (map[string]string, error) {
 		next := orEmpty(maps.Clone(old))
+		for _, name := range in.Body.DeleteHeaders {
+			if spelling, ok := headerNamed(next, name); ok {
+				delete(next, spelling)
+			}
+		}
 		for name, value := range in.Body.Headers {
 			if spelling, ok := headerNamed(next, name); ok {
 				delete(next, spelling)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"time"
 
@@ -32,10 +33,12 @@ type endpointSecretRotateIn struct {
 
 type rotateSecretIn struct {
 	EndpointPath
-	Body *endpointSecretRotateIn
+	UserAgent string `header:"User-Agent" hidden:"true"`
+	Body      *endpointSecretRotateIn
 }
 
-func (s *Server) rotateSecret(ctx context.Context, in *rotateSecretIn) (*nothing, error) {
+// rotateSecret answers 204, and clients that want to read the new secret from the answer 200.
+func (s *Server) rotateSecret(ctx context.Context, in *rotateSecretIn) (*answerWith[endpointSecretOut], error) {
 	var body endpointSecretRotateIn
 	if in.Body != nil {
 		body = *in.Body
@@ -57,7 +60,13 @@ func (s *Server) rotateSecret(ctx context.Context, in *rotateSecretIn) (*nothing
 		e.UpdatedAt = now
 		return e.RotateSecret(next, grace, now)
 	})
-	return nil, err
+	if err != nil {
+		return nil, err
+	}
+	if readsRotation(in.UserAgent) {
+		return &answerWith[endpointSecretOut]{Status: http.StatusOK, Body: endpointSecretOut{Key: next.Public()}}, nil
+	}
+	return &answerWith[endpointSecretOut]{Status: http.StatusNoContent}, nil
 }
 
 // parseSecret reads a signing secret of the caller's choice, and makes a fresh one for none. What is wrong with a secret

@@ -3,6 +3,7 @@
 package binarytest
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,7 +26,7 @@ func Build() (path string, remove func(), err error) {
 	if runtime.GOOS == "windows" {
 		path += ".exe"
 	}
-	compile := exec.Command("go", "build", "-o", path, "github.com/posthorn/posthorn/cmd/posthorn")
+	compile := exec.CommandContext(context.Background(), "go", "build", "-o", path, "github.com/posthorn/posthorn/cmd/posthorn")
 	compile.Stdout, compile.Stderr = os.Stderr, os.Stderr
 	if err := compile.Run(); err != nil {
 		return "", remove, fmt.Errorf("building the program: %w", err)

@@ -1,6 +1,7 @@
 package binarytest
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -26,10 +27,10 @@ type Process struct {
 	EndedAt time.Time
 }
 
-// Start runs a program without waiting for its end. Settings come from args alone: POSTHORN_* variables are not handed on.
+// Start runs a program without waiting for its end; the end of the test ends it. Settings come from args alone: POSTHORN_* variables are not handed on.
 func Start(t *testing.T, program string, args ...string) *Process {
 	t.Helper()
-	p := &Process{Cmd: exec.Command(program, args...), Stdout: newOutput(), Stderr: newOutput(), Ended: make(chan struct{})}
+	p := &Process{Cmd: exec.CommandContext(context.Background(), program, args...), Stdout: newOutput(), Stderr: newOutput(), Ended: make(chan struct{})}
 	p.Cmd.Stdout, p.Cmd.Stderr = p.Stdout, p.Stderr
 	for _, variable := range os.Environ() {
 		if !strings.HasPrefix(variable, "POSTHORN_") {
