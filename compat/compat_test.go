@@ -14,6 +14,7 @@ func TestSDKs(t *testing.T) {
 	s := newServer(t)
 	customer := newReceiver(t)
 	served := s.served(t)
+	missing := slices.DeleteFunc(slices.Clone(pending), func(id string) bool { return served[operations[id].key()] })
 	recorders := map[string]*recorder{}
 
 	environment := func(t *testing.T, name string) map[string]string {
@@ -27,7 +28,7 @@ func TestSDKs(t *testing.T) {
 			"COMPAT_APP":       own,
 			"COMPAT_APP_TOKEN": s.applicationToken(t, own),
 			"COMPAT_RECEIVER":  customer.url,
-			"COMPAT_PENDING":   strings.Join(pending, ","),
+			"COMPAT_PENDING":   strings.Join(missing, ","),
 		}
 	}
 	given := map[string]map[string]string{}
@@ -44,9 +45,9 @@ func TestSDKs(t *testing.T) {
 				ran[suite.name] = true
 			})
 		}
-		t.Run("the oldest SDK for Go", func(t *testing.T) { testOldGo(t, old, s, customer) })
+		t.Run("the oldest SDK for Go", func(t *testing.T) { testOldGo(t, old, s, customer, missing) })
 		t.Run("what isn't there", func(t *testing.T) { testUnsupported(t, plain{url: s.url, token: s.token}, served) })
-		t.Run("no SDK", func(t *testing.T) { testWithoutSDK(t, plain{url: without.url, token: s.token}, customer) })
+		t.Run("no SDK", func(t *testing.T) { testWithoutSDK(t, plain{url: without.url, token: s.token}, customer, missing) })
 	})
 
 	t.Run("what is pending is not served, and the rest is", func(t *testing.T) {
@@ -85,7 +86,7 @@ func TestSDKs(t *testing.T) {
 			succeeded := recorders[suite.name].succeeded()
 			for _, id := range m.operations() {
 				called[id] = true
-				if !slices.Contains(pending, id) && !slices.Contains(succeeded, id) {
+				if !slices.Contains(missing, id) && !slices.Contains(succeeded, id) {
 					t.Errorf("%s has not called %s with success", m.SDK, id)
 				}
 			}
@@ -96,7 +97,7 @@ func TestSDKs(t *testing.T) {
 	t.Run("what no SDK has a method for was called without one", func(t *testing.T) {
 		succeeded := without.succeeded()
 		for _, id := range slices.Sorted(maps.Keys(operations)) {
-			if !called[id] && allRan(ran) && !slices.Contains(pending, id) && !slices.Contains(succeeded, id) {
+			if !called[id] && allRan(ran) && !slices.Contains(missing, id) && !slices.Contains(succeeded, id) {
 				t.Errorf("nobody has called %s with success", id)
 			}
 		}

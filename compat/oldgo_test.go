@@ -41,7 +41,7 @@ var oldGoMethods = map[string]string{
 	"Endpoint.Recover":                         "v1.endpoint.recover",
 	"Endpoint.ReplayMissing":                   "- replay of what was never attempted",
 	"Endpoint.RotateSecret":                    "v1.endpoint.rotate-secret",
-	"Endpoint.SendExample":                     "v1.endpoint.send-example",
+	"Endpoint.SendExample":                     "- the SDK itself fails: it forgets the body",
 	"Endpoint.TransformationGet":               "- transformations",
 	"Endpoint.TransformationPartialUpdate":     "- transformations",
 	"Endpoint.Update":                          "v1.endpoint.update",
@@ -94,12 +94,12 @@ func newOldGo(t *testing.T, server, token string) *svix.Svix {
 }
 
 // testOldGo runs the suite of the SDK for Go that is the oldest to be had, and checks its table.
-func testOldGo(t *testing.T, through *recorder, s *server, customer *receiver) {
+func testOldGo(t *testing.T, through *recorder, s *server, customer *receiver, missing []string) {
 	c := newOldGo(t, through.url, s.token)
 	when := func(t *testing.T, ids ...string) {
 		t.Helper()
 		for _, id := range ids {
-			if slices.Contains(pending, id) {
+			if slices.Contains(missing, id) {
 				t.Skipf("pending: %s", id)
 			}
 		}
@@ -285,13 +285,6 @@ func testOldGo(t *testing.T, through *recorder, s *server, customer *receiver) {
 		require.EqualValues(t, 3, stats.Fail)
 	})
 
-	t.Run("an example", func(t *testing.T) {
-		when(t, "v1.endpoint.send-example")
-		example, err := c.Endpoint.SendExample(ctx, app.Id, up.Id, &svix.EventExampleIn{EventType: "svix.ping"})
-		require.NoError(t, err)
-		require.Equal(t, "svix.ping", example.EventType)
-	})
-
 	t.Run("recovery", func(t *testing.T) {
 		when(t, "v1.endpoint.recover", "v1.background-task.get")
 		task, err := c.Endpoint.Recover(ctx, app.Id, down.Id, &svix.RecoverIn{Since: time.Now().Add(-time.Hour)})
@@ -368,7 +361,7 @@ func testOldGo(t *testing.T, through *recorder, s *server, customer *receiver) {
 		require.Len(t, listed, len(oldGoMethods), "the table has methods that the SDK has not")
 		succeeded := through.succeeded()
 		for method, id := range oldGoMethods {
-			if strings.HasPrefix(id, "-") || slices.Contains(pending, id) {
+			if strings.HasPrefix(id, "-") || slices.Contains(missing, id) {
 				continue
 			}
 			require.Contains(t, operations, id)

@@ -1,7 +1,7 @@
 package compat
 
-// pending are operations in scope, and features of them, that this version doesn't serve yet. The suites skip what is
-// listed here; an operation that is served must not be on the list. It has to be empty in a release.
+// pending are operations in scope, and features of them, that this version doesn't serve yet. The suites skip what needs
+// them. An operation that is served must not be on the list, and the list has to be empty in a release.
 var pending = []string{
 	"v1.application.count-active",
 	"v1.application.stats.attempts",

@@ -27,7 +27,8 @@ type Process struct {
 	EndedAt time.Time
 }
 
-// Start runs a program without waiting for its end; the end of the test ends it. Settings come from args alone: POSTHORN_* variables are not handed on.
+// Start runs a program without waiting for its end; the end of the test ends it. Settings come from args alone: POSTHORN_*
+// variables are not handed on.
 func Start(t *testing.T, program string, args ...string) *Process {
 	t.Helper()
 	p := &Process{Cmd: exec.CommandContext(context.Background(), program, args...), Stdout: newOutput(), Stderr: newOutput(), Ended: make(chan struct{})}
