@@ -46,6 +46,7 @@ func TestSDKs(t *testing.T) {
 			})
 		}
 		t.Run("the oldest SDK for Go", func(t *testing.T) { testOldGo(t, old, s, customer, missing) })
+		t.Run("the README", func(t *testing.T) { testReadme(t, s, customer) })
 		t.Run("what isn't there", func(t *testing.T) { testUnsupported(t, plain{url: s.url, token: s.token}, served) })
 		t.Run("no SDK", func(t *testing.T) { testWithoutSDK(t, plain{url: without.url, token: s.token}, customer, missing) })
 	})
