@@ -26,34 +26,26 @@ func speakToOldClients(ctx huma.Context, _ string, body any) (any, error) {
 	if !ok {
 		return body, nil
 	}
-	switch dialectOf(ctx.Header("User-Agent")) {
-	case strictDialect:
+	switch agent := ctx.Header("User-Agent"); {
+	case isOldClient(agent):
 		return shape.older(), nil
-	case olderDialect:
+	case wantsBothNames(agent):
 		return merge(encoded(body), encoded(shape.older())), nil
 	default:
 		return body, nil
 	}
 }
 
-// dialect is which names of fields a client knows.
-type dialect int
+// isOldClient recognises the clients that get only the names of fields that they know.
+func isOldClient(userAgent string) bool {
+	major, minor, ok := clientVersion(userAgent)
+	return ok && (major == 0 || major == 1 && minor < lenientSince)
+}
 
-const (
-	presentDialect dialect = iota // clients for version 2, and everybody who is no official client of Svix
-	olderDialect                  // those for version 1, which get both names
-	strictDialect                 // early ones, which get only the names that they know
-)
-
-func dialectOf(userAgent string) dialect {
-	switch major, minor, ok := clientVersion(userAgent); {
-	case !ok || major >= 2:
-		return presentDialect
-	case major == 1 && minor >= lenientSince:
-		return olderDialect
-	default:
-		return strictDialect
-	}
+// wantsBothNames recognises the other clients for version 1.
+func wantsBothNames(userAgent string) bool {
+	major, minor, ok := clientVersion(userAgent)
+	return ok && major == 1 && minor >= lenientSince
 }
 
 // clientVersion reads the version of an official Svix client from svix-libs/1.44.0/go and the like.

@@ -121,13 +121,14 @@ func TestTheGoClientOfSvix(t *testing.T) {
 
 func TestOldClients(t *testing.T) {
 	t.Parallel()
-	for agent, want := range map[string]dialect{
-		"svix-libs/1.44.0/go": strictDialect, "svix-libs/0.85.1/python": strictDialect, "svix-libs/1.72.0/java": strictDialect,
-		"svix-libs/1.73.0/java": olderDialect, "svix-libs/1.99.1/go go/go1.26.8": olderDialect,
-		"svix-libs/2.0.0/go": presentDialect, "svix-libs/2.9.1/python python/3.11.7": presentDialect,
-		"svix-libs/": presentDialect, "svix-libs/one.two": presentDialect, "curl/8": presentDialect, "": presentDialect,
+	for agent, want := range map[string]struct{ old, both bool }{
+		"svix-libs/1.44.0/go": {old: true}, "svix-libs/0.85.1/python": {old: true}, "svix-libs/1.72.0/java": {old: true},
+		"svix-libs/1.73.0/java": {both: true}, "svix-libs/1.99.1/go go/go1.26.8": {both: true},
+		"svix-libs/2.0.0/go": {}, "svix-libs/2.9.1/python python/3.11.7": {},
+		"svix-libs/": {}, "svix-libs/one.two": {}, "curl/8": {}, "": {},
 	} {
-		require.Equal(t, want, dialectOf(agent), agent)
+		require.Equal(t, want.old, isOldClient(agent), agent)
+		require.Equal(t, want.both, wantsBothNames(agent), agent)
 	}
 
 	b := setup(t)
