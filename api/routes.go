@@ -50,7 +50,7 @@ func (s *Server) routes() []route {
 		{patch, ep, "v1.endpoint.patch", application, codes{200}, "Change parts of an endpoint", handle(s, s.patchEndpoint)},
 		{remove, ep, "v1.endpoint.delete", application, codes{204}, "Delete an endpoint", handle(s, s.deleteEndpoint)},
 		{get, ep + "/secret", "v1.endpoint.get-secret", application, codes{200}, "Get the key that verifies an endpoint's signatures", handle(s, s.getSecret)},
-		{post, ep + "/secret/rotate", "v1.endpoint.rotate-secret", application, codes{204}, "Replace an endpoint's signing secret", handle(s, s.rotateSecret)},
+		{post, ep + "/secret/rotate", "v1.endpoint.rotate-secret", application, codes{204, 200}, "Replace an endpoint's signing secret", handle(s, s.rotateSecret)},
 		{get, ep + "/headers", "v1.endpoint.get-headers", application, codes{200}, "Get an endpoint's custom headers", handle(s, s.getHeaders)},
 		{put, ep + "/headers", "v1.endpoint.update-headers", application, codes{204}, "Replace an endpoint's custom headers", handle(s, s.updateHeaders)},
 		{patch, ep + "/headers", "v1.endpoint.patch-headers", application, codes{204}, "Add, change and remove custom headers", handle(s, s.patchHeaders)},
@@ -219,13 +219,16 @@ func withBody(size int64, register registration) registration {
 	}
 }
 
-// shareSchema documents that the other statuses of success have the same body as the usual one.
+// shareSchema documents that the other statuses of success have the same body as the usual one. 204 never has one.
 func shareSchema(op huma.Operation) {
 	usual := op.Responses[strconv.Itoa(op.DefaultStatus)]
 	for status, response := range op.Responses {
 		if status[0] == '2' && response.Content == nil {
 			response.Content = usual.Content
 		}
+	}
+	if empty := op.Responses[strconv.Itoa(http.StatusNoContent)]; empty != nil {
+		empty.Content = nil
 	}
 }
 
