@@ -8,6 +8,7 @@ BIN := $(CURDIR)/bin
 LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 WORKFLOWCHECK := $(BIN)/workflowcheck-$(WORKFLOWCHECK_VERSION)
 PYTHON_CLIENTS := $(BIN)/python/.installed
+NODE_CLIENTS := compat/node/node_modules/.installed
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
 .DEFAULT_GOAL := help
@@ -31,8 +32,9 @@ test: clients ## Run all tests (the first run compiles the Temporal server: allo
 	go test -timeout 20m ./...
 
 .PHONY: clients
-clients: ## Install what tests need from PyPI; without python3 they are skipped
+clients: ## Install what tests need from PyPI and npm; without python3 or npm those tests are skipped
 	@$(call client,python3,$(PYTHON_CLIENTS))
+	@$(call client,npm,$(NODE_CLIENTS))
 
 # client installs what a program can install. Only in CI is it an error that the program is missing or fails.
 client = if command -v $(1) >/dev/null; then $(MAKE) --no-print-directory $(2); else echo "$(1) is not installed"; false; fi \
@@ -43,6 +45,10 @@ $(PYTHON_CLIENTS): compat/requirements.txt
 	$(BIN)/python/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
+$(NODE_CLIENTS): compat/node/package-lock.json
+	cd compat/node && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 .PHONY: race
 race: ## Run the tests again under the race detector (compiles the Temporal server once more: allow 10 minutes)
 	go test -race -timeout 30m $$(go list ./... | grep -v -e /bench$$ -e /cmd/posthorn$$ -e /compat)
@@ -50,6 +56,7 @@ race: ## Run the tests again under the race detector (compiles the Temporal serv
 .PHONY: lint
 lint: $(LINT) $(WORKFLOWCHECK) ## Check style, the direction of imports, and determinism of the workflows
 	$(LINT) run
+	cd compat/go && $(LINT) run
 	$(WORKFLOWCHECK) ./workflows
 
 .PHONY: fuzz

@@ -15,6 +15,7 @@ const (
 	PurgeContent        TaskKind = "application.purge_content" // remove the payloads of an application's messages
 	ApplicationStats    TaskKind = "application.stats"         // count deliveries by application
 	AggregateEventTypes TaskKind = "event-type.aggregate"      // tell which applications subscribe to what
+	ExportCatalogue     TaskKind = "sdk.generate"              // write the event catalogue as an OpenAPI document
 )
 
 // TaskState says where a background task stands.

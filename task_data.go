@@ -1,5 +1,7 @@
 package posthorn
 
+import "encoding/json"
+
 // RecoverData is what a RecoverEndpoint task tells.
 type RecoverData struct {
 	Attempted int `json:"attempted"` // messages that got an attempt
@@ -40,4 +42,10 @@ type AppSubscriptions struct {
 	AppID      string   `json:"appId"`
 	Explicitly []string `json:"explicitlySubscribedEventTypes"` // by name
 	CatchAll   bool     `json:"hasCatchAllEndpoint"`            // one of them takes every event type
+}
+
+// ExportData is what an ExportCatalogue task tells: the document, and where to get it as a file.
+type ExportData struct {
+	Spec      json.RawMessage `json:"spec"`
+	SchemaZip string          `json:"schemaZip"` // a data: URL of a ZIP archive that holds the document as openapi.json
 }

@@ -22,6 +22,7 @@ func (a *Activities) taskSteps() map[posthorn.TaskKind]taskStep {
 		posthorn.PurgeContent:        stepOf(a.purgeStep),
 		posthorn.ApplicationStats:    stepOf(a.statsStep),
 		posthorn.AggregateEventTypes: stepOf(a.subscriptionStep),
+		posthorn.ExportCatalogue:     stepOf(a.exportStep),
 	}
 }
 

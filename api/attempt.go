@@ -169,6 +169,21 @@ func (s *Server) listAttemptsByMessage(ctx context.Context, in *listAttemptsByMe
 	return s.listAttempts(ctx, filter, in.PageParams, in.WindowParams, in.AttemptParams, in.WithContent)
 }
 
+type listAttemptsByDestinationIn struct {
+	MessagePath
+	EndpointID string `path:"endpoint_id" doc:"The endpoint's id or uid."`
+	PageParams
+	WindowParams
+	ContentParam
+	AttemptParams
+}
+
+func (s *Server) listAttemptsByDestination(ctx context.Context, in *listAttemptsByDestinationIn) (*answer[listResponse[messageAttemptOut]], error) {
+	return s.listAttemptsByMessage(ctx, &listAttemptsByMessageIn{
+		in.MessagePath, in.PageParams, in.WindowParams, in.ContentParam, in.AttemptParams, in.EndpointID,
+	})
+}
+
 // endpointID resolves a uid. An id is taken as it is: the endpoint may be deleted, its attempts are not.
 func (s *Server) endpointID(ctx context.Context, appID, ref string) (string, error) {
 	if posthorn.EndpointID.Valid(ref) {

@@ -65,6 +65,8 @@ func TestAttempts(t *testing.T) {
 	t.Parallel()
 	h := newHistory(t)
 	byEndpoint, byMessage := "/app/{app}/attempt/endpoint/{ep}", "/app/{app}/attempt/msg/{delivered}"
+	older := "/app/{app}/msg/{delivered}/attempt"
+	olderAt := func(endpoint string) string { return "/app/{app}/msg/{delivered}/endpoint/" + endpoint + "/attempt" }
 	all := []string{"{firstFailure}", "{success}", "{lastFailure}", "{refused}"}
 	h.run(t, h.names(), []scenario{
 		{name: "of an endpoint are listed newest first", method: "GET", path: byEndpoint + "?limit=1", status: 200, contains: []string{"{refused}", `"done":false`}, excludes: all[:3]},
@@ -93,6 +95,14 @@ func TestAttempts(t *testing.T) {
 		{name: "of a message at an endpoint", method: "GET", path: byMessage + "?endpoint_id=main", status: 200, contains: []string{"{success}"}, excludes: []string{"{deleted}"}},
 		{name: "of a message at a deleted endpoint", method: "GET", path: byMessage + "?endpoint_id={deleted}", status: 200, contains: []string{"{deleted}"}, excludes: []string{"{success}"}},
 		{name: "of a message that doesn't exist", method: "GET", path: "/app/{app}/attempt/msg/nope", status: 404},
+		{name: "of a message in the older form", method: "GET", path: older, status: 200, contains: []string{`"id":"{success}"`, `"msgId":"{delivered}"`, `"response":"thanks"`, "{firstFailure}", "{deleted}"}, excludes: []string{"{refused}", "{lastFailure}"}},
+		{name: "of a message by its event id in the older form", method: "GET", path: "/app/{app}/msg/evt/attempt?status=2&endpoint_id=main", status: 200, contains: []string{"{firstFailure}"}, excludes: []string{"{success}", "{deleted}"}},
+		{name: "of a message in the older form, page by page", method: "GET", path: older + "?limit=1&iterator={success}", status: 200, contains: []string{`"id":"{firstFailure}"`, `"done":true`}, excludes: []string{`"id":"{success}"`}},
+		{name: "of a message that doesn't exist in the older form", method: "GET", path: "/app/{app}/msg/nope/attempt", status: 404},
+		{name: "of a message at an endpoint in the older form", method: "GET", path: olderAt("main"), status: 200, contains: []string{`"id":"{success}"`, `"endpointId":"{ep}"`, "{firstFailure}"}, excludes: []string{"{deleted}", "{refused}"}},
+		{name: "of a message at an endpoint in the older form, narrowed", method: "GET", path: olderAt("{ep}") + "?status=0&with_content=false", status: 200, contains: []string{`"id":"{success}"`}, excludes: []string{"{firstFailure}", "thanks"}},
+		{name: "of a message at a deleted endpoint in the older form", method: "GET", path: olderAt("{deleted}"), status: 200, contains: []string{`"endpointId":"{deleted}"`}, excludes: []string{"{success}"}},
+		{name: "of a message at an endpoint that doesn't exist in the older form", method: "GET", path: olderAt("nope"), status: 404},
 		{name: "without responses", method: "GET", path: byEndpoint + "?with_content=false", status: 200, contains: []string{`"response":""`}, excludes: []string{"thanks", "X-Reply"}},
 		{name: "show a success", method: "GET", path: "/app/{app}/msg/{delivered}/attempt/{success}", status: 200,
 			contains: []string{`"id":"{success}"`, `"msgId":"{delivered}"`, `"endpointId":"{ep}"`, `"status":0`, `"statusText":"success"`, `"triggerType":0`, `"response":"thanks"`,

@@ -111,14 +111,14 @@ type appStatsOut struct {
 	TotalSuccess  int                          `json:"total_success" doc:"Attempts that were answered with 2xx."`
 	TotalFailure  int                          `json:"total_failure" doc:"Attempts that were not."`
 	TotalCanceled int                          `json:"total_canceled" doc:"Deliveries of the range's messages that were given up without another attempt."`
-	Since         time.Time                    `json:"since"`
-	Until         time.Time                    `json:"until"`
+	Since         time.Time                    `json:"since" doc:"Where the range begins."`
+	Until         time.Time                    `json:"until" doc:"Where the range ends."`
 }
 
 type eventTypeStatsOut struct {
-	Success  int `json:"success"`
-	Failure  int `json:"failure"`
-	Canceled int `json:"canceled"`
+	Success  int `json:"success" doc:"Attempts that were answered with 2xx."`
+	Failure  int `json:"failure" doc:"Attempts that were not."`
+	Canceled int `json:"canceled" doc:"Deliveries of the range's messages that were given up without another attempt."`
 }
 
 func (s *Server) getAppStats(ctx context.Context, in *appStatsIn) (*answer[appStatsOut], error) {
@@ -172,7 +172,7 @@ type statsSeriesIn struct {
 type statsSeriesOut struct {
 	StartDate time.Time       `json:"startDate" doc:"Where the first data point begins, in whole periods of UTC."`
 	EndDate   time.Time       `json:"endDate" doc:"Where the last data point ends."`
-	Period    statsPeriod     `json:"period" enum:"OneDay,OneHour,FiveMinutes"`
+	Period    statsPeriod     `json:"period" enum:"OneDay,OneHour,FiveMinutes" doc:"The length of a data point."`
 	Data      statsSeriesData `json:"data" doc:"One number for each period, oldest first."`
 }
 

@@ -1,20 +1,20 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// renamedIn is the first minor version of the Svix clients that knows the present names of fields.
-const renamedIn = 70
+// lenientSince is the first minor version 1 of the Svix clients from which on all of them ignore fields that they don't
+// know.
+const lenientSince = 73
 
-// olderShape is implemented by answers that clients from before the renaming can't read: they know eventTypes as
-// filterTypes and throttleRate as rateLimit, miss the version of an endpoint if it isn't there, and the one for Go
-// refuses an answer with a field that it doesn't know.
+// olderShape is implemented by answers that clients for version 1 of the API's names can't read: they know eventTypes as
+// filterTypes and throttleRate as rateLimit, and miss the version of an endpoint if it isn't there. Older is for the
+// earliest of them, some of which refuse an answer with a field that they don't know.
 type olderShape interface {
 	older() any
 }
@@ -22,22 +22,81 @@ type olderShape interface {
 // speakToOldClients is the transformer that gives old Svix clients what they expect. Requests need no such care: both
 // names of a field are read.
 func speakToOldClients(ctx huma.Context, _ string, body any) (any, error) {
-	if shape, ok := body.(olderShape); ok && isOldClient(ctx.Header("User-Agent")) {
-		return shape.older(), nil
+	shape, ok := body.(olderShape)
+	if !ok {
+		return body, nil
 	}
-	return body, nil
+	switch agent := ctx.Header("User-Agent"); {
+	case isOldClient(agent):
+		return shape.older(), nil
+	case wantsBothNames(agent):
+		return merge(encoded(body), encoded(shape.older())), nil
+	default:
+		return body, nil
+	}
 }
 
-// isOldClient recognises svix-libs/1.44.0/go and the like.
+// isOldClient recognises the clients that get only the names of fields that they know.
 func isOldClient(userAgent string) bool {
-	version, ok := strings.CutPrefix(userAgent, "svix-libs/")
-	if !ok {
-		return false
+	major, minor, ok := clientVersion(userAgent)
+	return ok && (major == 0 || major == 1 && minor < lenientSince)
+}
+
+// wantsBothNames recognises the other clients for version 1.
+func wantsBothNames(userAgent string) bool {
+	major, minor, ok := clientVersion(userAgent)
+	return ok && major == 1 && minor >= lenientSince
+}
+
+// clientVersion reads the version of an official Svix client from svix-libs/1.44.0/go and the like.
+func clientVersion(userAgent string) (major, minor int, ok bool) {
+	_, err := fmt.Sscanf(userAgent, "svix-libs/%d.%d.", &major, &minor)
+	return major, minor, err == nil
+}
+
+// encoded returns v as decoded JSON.
+func encoded(v any) any {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Errorf("encoding %T: %w", v, err))
 	}
-	major, rest, _ := strings.Cut(version, ".")
-	minor, _, _ := strings.Cut(rest, ".")
-	n, err := strconv.Atoi(minor)
-	return err == nil && (major == "0" || major == "1" && n < renamedIn)
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var decoded any
+	if err := decoder.Decode(&decoded); err != nil {
+		panic(fmt.Errorf("decoding %T: %w", v, err))
+	}
+	return decoded
+}
+
+// merge adds to decoded JSON the fields that only other has: to an object, and to each item of the list in its data.
+func merge(into, other any) any {
+	switch into := into.(type) {
+	case map[string]any:
+		other, _ := other.(map[string]any)
+		for name, value := range other {
+			present, ok := into[name]
+			switch {
+			case !ok:
+				into[name] = value
+			case name == "data":
+				into[name] = merge(present, value)
+			}
+		}
+	case []any:
+		other, _ := other.([]any)
+		for i := range min(len(into), len(other)) {
+			into[i] = merge(into[i], other[i])
+		}
+	}
+	return into
+}
+
+// readsRotation recognises clients that expect the new secret in the answer to a rotation: some of those for version 2
+// fail over an empty one, and the others don't look.
+func readsRotation(userAgent string) bool {
+	major, _, ok := clientVersion(userAgent)
+	return ok && major >= 2
 }
 
 // older gives each item its older shape.

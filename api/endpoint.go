@@ -46,7 +46,8 @@ func (in *EndpointUpdate) replace(e *posthorn.Endpoint) {
 
 type endpointIn struct {
 	EndpointUpdate
-	Secret string `json:"secret,omitempty" writeOnly:"true" doc:"Signing secret: whsec_ and 24 to 75 bytes in base64, or whsk_ and an Ed25519 key. Default: a fresh one of the server's default kind."`
+	Headers map[string]string `json:"headers,omitempty" writeOnly:"true" doc:"Sent with every message to the endpoint."`
+	Secret  string            `json:"secret,omitempty" writeOnly:"true" doc:"Signing secret: whsec_ and 24 to 75 bytes in base64, or whsk_ and an Ed25519 key. Default: a fresh one of the server's default kind."`
 }
 
 type endpointPatch struct {
@@ -158,11 +159,11 @@ type createEndpointIn struct {
 }
 
 func (s *Server) createEndpoint(ctx context.Context, in *createEndpointIn) (*answer[EndpointOut], error) {
-	return s.addEndpoint(ctx, in.AppID, &in.Body, nil)
+	return s.addEndpoint(ctx, in.AppID, &in.Body)
 }
 
 // addEndpoint creates an endpoint, custom headers included.
-func (s *Server) addEndpoint(ctx context.Context, appRef string, in *endpointIn, headers map[string]string) (*answer[EndpointOut], error) {
+func (s *Server) addEndpoint(ctx context.Context, appRef string, in *endpointIn) (*answer[EndpointOut], error) {
 	owner, err := s.application(ctx, appRef)
 	if err != nil {
 		return nil, err
@@ -174,7 +175,7 @@ func (s *Server) addEndpoint(ctx context.Context, appRef string, in *endpointIn,
 	made := newEndpoint(owner.ID, key, s.clock())
 	made.UID = in.UID
 	in.replace(&made)
-	if made.Headers, err = checkHeaders(headers); err != nil {
+	if made.Headers, err = checkHeaders(in.Headers); err != nil {
 		return nil, err
 	}
 	if err := cmp.Or(s.checkEndpoint(ctx, &made), s.checkPins(ctx, &in.EndpointVersions)); err != nil {

@@ -14,7 +14,8 @@ type endpointHeadersIn struct {
 }
 
 type endpointHeadersPatchIn struct {
-	Headers map[string]Optional[string] `json:"headers" doc:"Headers to add or change; null removes one."`
+	Headers       map[string]Optional[string] `json:"headers" doc:"Headers to add or change; null removes one."`
+	DeleteHeaders []string                    `json:"deleteHeaders,omitempty" doc:"The names of headers to remove. A header of that name in headers is added all the same."`
 }
 
 type endpointHeadersOut struct {
@@ -73,6 +74,11 @@ type patchHeadersIn struct {
 func (s *Server) patchHeaders(ctx context.Context, in *patchHeadersIn) (*nothing, error) {
 	return nil, s.changeHeaders(ctx, in.EndpointPath, func(old map[string]string) (map[string]string, error) {
 		next := orEmpty(maps.Clone(old))
+		for _, name := range in.Body.DeleteHeaders {
+			if spelling, ok := headerNamed(next, name); ok {
+				delete(next, spelling)
+			}
+		}
 		for name, value := range in.Body.Headers {
 			if spelling, ok := headerNamed(next, name); ok {
 				delete(next, spelling)

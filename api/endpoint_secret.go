@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"time"
 
@@ -32,10 +33,12 @@ type endpointSecretRotateIn struct {
 
 type rotateSecretIn struct {
 	EndpointPath
-	Body *endpointSecretRotateIn
+	UserAgent string `header:"User-Agent" hidden:"true"`
+	Body      *endpointSecretRotateIn
 }
 
-func (s *Server) rotateSecret(ctx context.Context, in *rotateSecretIn) (*nothing, error) {
+// rotateSecret answers 204, and clients that want to read the new secret from the answer 200.
+func (s *Server) rotateSecret(ctx context.Context, in *rotateSecretIn) (*answerWith[endpointSecretOut], error) {
 	owner, err := s.application(ctx, in.AppID)
 	if err != nil {
 		return nil, err
@@ -49,7 +52,13 @@ func (s *Server) rotateSecret(ctx context.Context, in *rotateSecretIn) (*nothing
 		e.UpdatedAt = now
 		return e.RotateSecret(next, grace, now)
 	})
-	return nil, err
+	if err != nil {
+		return nil, err
+	}
+	if readsRotation(in.UserAgent) {
+		return &answerWith[endpointSecretOut]{Status: http.StatusOK, Body: endpointSecretOut{Key: next.Public()}}, nil
+	}
+	return &answerWith[endpointSecretOut]{Status: http.StatusNoContent}, nil
 }
 
 // rotation returns the secret to come and for how long the replaced one signs on. No body at all has the defaults of both.

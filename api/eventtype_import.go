@@ -186,23 +186,17 @@ func (s *Server) exportEventTypes(ctx context.Context, _ *exportEventTypesIn) (*
 	if err != nil {
 		return nil, err
 	}
-	return &answer[document]{Body: document(catalogue.Document(types, "Webhooks", "1", who.app == ""))}, nil
+	return &answer[document]{Body: document(catalogue.Export(types, who.app == ""))}, nil
+}
+
+// beginExport writes the same document in the background, for the organisation.
+func (s *Server) beginExport(ctx context.Context, _ *exportEventTypesIn) (*answer[startedTaskOut], error) {
+	return s.begun(ctx, posthorn.ExportCatalogue, "", struct{}{})
 }
 
 // allEventTypes are those that a caller may know of, without the archived ones.
 func (s *Server) allEventTypes(ctx context.Context, who caller) ([]posthorn.EventType, error) {
-	var types []posthorn.EventType
-	for page := (store.Page{Limit: 1000}); ; {
-		found, err := s.store.ListEventTypes(ctx, who.org, who.eventTypes(false), page)
-		if err != nil {
-			return nil, err
-		}
-		types = append(types, found.Items...)
-		if !found.More {
-			return types, nil
-		}
-		page.After = found.Items[len(found.Items)-1].Name
-	}
+	return store.AllEventTypes(ctx, s.store, who.org, who.eventTypes(false))
 }
 
 // document is an OpenAPI document.

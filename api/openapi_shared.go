@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -121,7 +122,7 @@ func successHeaders(repeatable bool) map[string]*huma.Header {
 
 func idempotencyParameter() *huma.Param {
 	return &huma.Param{
-		Name: keyHeader,
+		Name: strings.ToLower(keyHeader),
 		In:   "header",
 		Description: "Makes the request safe to repeat. For 24 hours the same request with the same key is not carried out again: it gets the " +
 			"first one's answer, if that was one of success, with the header `" + replayedHeader + "`. Another request with the key is refused " +

@@ -145,8 +145,8 @@ func (s *Server) createOperational(ctx context.Context, in *createOperationalIn)
 	if err != nil {
 		return nil, err
 	}
-	body := endpointIn{EndpointUpdate: in.Body.OperationalUpdate.endpoint(), Secret: in.Body.Secret}
-	made, err := s.addEndpoint(ctx, posthorn.OperationalUID, &body, in.Body.Headers)
+	body := endpointIn{EndpointUpdate: in.Body.OperationalUpdate.endpoint(), Secret: in.Body.Secret, Headers: in.Body.Headers}
+	made, err := s.addEndpoint(ctx, posthorn.OperationalUID, &body)
 	if err != nil {
 		return nil, err
 	}

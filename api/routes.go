@@ -50,7 +50,7 @@ func (s *Server) routes() []route {
 		{patch, ep, "v1.endpoint.patch", application, codes{200}, "Change parts of an endpoint", handle(s, s.patchEndpoint)},
 		{remove, ep, "v1.endpoint.delete", application, codes{204}, "Delete an endpoint", handle(s, s.deleteEndpoint)},
 		{get, ep + "/secret", "v1.endpoint.get-secret", application, codes{200}, "Get the key that verifies an endpoint's signatures", handle(s, s.getSecret)},
-		{post, ep + "/secret/rotate", "v1.endpoint.rotate-secret", application, codes{204}, "Replace an endpoint's signing secret", handle(s, s.rotateSecret)},
+		{post, ep + "/secret/rotate", "v1.endpoint.rotate-secret", application, codes{204, 200}, "Replace an endpoint's signing secret", handle(s, s.rotateSecret)},
 		{get, ep + "/headers", "v1.endpoint.get-headers", application, codes{200}, "Get an endpoint's custom headers", handle(s, s.getHeaders)},
 		{put, ep + "/headers", "v1.endpoint.update-headers", application, codes{204}, "Replace an endpoint's custom headers", handle(s, s.updateHeaders)},
 		{patch, ep + "/headers", "v1.endpoint.patch-headers", application, codes{204}, "Add, change and remove custom headers", handle(s, s.patchHeaders)},
@@ -62,6 +62,7 @@ func (s *Server) routes() []route {
 		{post, "/event-type", "v1.event-type.create", organisation, codes{201}, "Add an event type, or bring an archived one back", handle(s, s.createEventType)},
 		{post, "/event-type/import/openapi", "v1.event-type.import-openapi", organisation, codes{200}, "Make event types of an OpenAPI document's webhooks", withBody(maxImportBody, handle(s, s.importEventTypes))},
 		{get, "/event-type/export/openapi", "v1.event-type.download-openapi", application, codes{200}, "Get the event catalogue as an OpenAPI document (not in Svix)", handle(s, s.exportEventTypes)},
+		{post, "/event-type/export/openapi", "v1.event-type.export-openapi", organisation, codes{202}, "Write the event catalogue as an OpenAPI document, in the background", handle(s, s.beginExport)},
 		{get, evtype, "v1.event-type.get", application, codes{200}, "Get an event type", handle(s, s.getEventType)},
 		{put, evtype, "v1.event-type.update", organisation, codes{200, 201}, upsert + " an event type", handle(s, s.updateEventType)},
 		{patch, evtype, "v1.event-type.patch", organisation, codes{200}, "Change parts of an event type", handle(s, s.patchEventType)},
@@ -82,6 +83,8 @@ func (s *Server) routes() []route {
 		{get, app + "/attempt/endpoint/{endpoint_id}", attempt + "list-by-endpoint", application, codes{200}, "List the attempts at an endpoint", handle(s, s.listAttemptsByEndpoint)},
 		{get, app + "/attempt/endpoint/{endpoint_id}/count", attempt + "count-by-endpoint", application, codes{200}, "Count the attempts at an endpoint", handle(s, s.countAttempts)},
 		{get, app + "/attempt/msg/{msg_id}", attempt + "list-by-msg", application, codes{200}, "List the attempts to deliver a message", handle(s, s.listAttemptsByMessage)},
+		{get, msg + "/attempt", attempt + "list-by-msg-deprecated", application, codes{200}, "The older form of list-by-msg", outdated(handle(s, s.listAttemptsByMessage))},
+		{get, msg + "/endpoint/{endpoint_id}/attempt", attempt + "list-by-endpoint-deprecated", application, codes{200}, "The older form of list-by-msg for one endpoint", outdated(handle(s, s.listAttemptsByDestination))},
 		{get, msg + "/attempt/{attempt_id}", attempt + "get", application, codes{200}, "Get an attempt", handle(s, s.getAttempt)},
 		{get, msg + "/attempt/{attempt_id}/headers", attempt + "get-headers", application, codes{200}, "Get the headers of an attempt's request and response", handle(s, s.getAttemptHeaders)},
 		{remove, msg + "/attempt/{attempt_id}/content", attempt + "expunge-content", organisation, codes{204}, "Remove what is kept of an attempt's response for good", handle(s, s.expungeAttempt)},
@@ -216,13 +219,16 @@ func withBody(size int64, register registration) registration {
 	}
 }
 
-// shareSchema documents that the other statuses of success have the same body as the usual one.
+// shareSchema documents that the other statuses of success have the same body as the usual one. 204 never has one.
 func shareSchema(op huma.Operation) {
 	usual := op.Responses[strconv.Itoa(op.DefaultStatus)]
 	for status, response := range op.Responses {
 		if status[0] == '2' && response.Content == nil {
 			response.Content = usual.Content
 		}
+	}
+	if empty := op.Responses[strconv.Itoa(http.StatusNoContent)]; empty != nil {
+		empty.Content = nil
 	}
 }
 

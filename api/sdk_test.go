@@ -148,10 +148,61 @@ func TestTheGoClientOfSvix(t *testing.T) {
 
 func TestOldClients(t *testing.T) {
 	t.Parallel()
-	for agent, old := range map[string]bool{
-		"svix-libs/1.44.0/go": true, "svix-libs/0.85.1/python": true, "svix-libs/1.69.0/ruby": true,
-		"svix-libs/1.70.0/go": false, "svix-libs/2.0.0/go": false, "svix-libs/": false, "curl/8": false, "": false,
+	for agent, want := range map[string]struct{ old, both bool }{
+		"svix-libs/1.44.0/go": {old: true}, "svix-libs/0.85.1/python": {old: true}, "svix-libs/1.72.0/java": {old: true},
+		"svix-libs/1.73.0/java": {both: true}, "svix-libs/1.99.1/go go/go1.26.8": {both: true},
+		"svix-libs/2.0.0/go": {}, "svix-libs/2.9.1/python python/3.11.7": {},
+		"svix-libs/": {}, "svix-libs/one.two": {}, "curl/8": {}, "": {},
 	} {
-		require.Equal(t, old, isOldClient(agent), agent)
+		require.Equal(t, want.old, isOldClient(agent), agent)
+		require.Equal(t, want.both, wantsBothNames(agent), agent)
+	}
+
+	b := setup(t)
+	app := b.must(http.StatusCreated, "POST", "/app", `{"name":"Acme","throttleRate":7}`)
+	b.must(http.StatusCreated, "POST", "/event-type", `{"name":"order.created","description":"An order"}`)
+	endpoint := b.endpoint(app, `{"url":"https://example.com/hook","eventTypes":["order.created"],"throttleRate":5,"metadata":{"version":"x"}}`)
+	for agent, fields := range map[string]struct{ has, hasNot []string }{
+		"svix-libs/1.44.0/go": {
+			has:    []string{`"filterTypes":["order.created"]`, `"rateLimit":5`, `"version":1`},
+			hasNot: []string{"eventTypes", "throttleRate"},
+		},
+		"svix-libs/1.99.1/python": {
+			has: []string{`"filterTypes":["order.created"]`, `"rateLimit":5`, `"version":1`, `"eventTypes":["order.created"]`, `"throttleRate":5`},
+		},
+		"svix-libs/2.5.0/javascript": {
+			has:    []string{`"eventTypes":["order.created"]`, `"throttleRate":5`},
+			hasNot: []string{"filterTypes", "rateLimit", `"version":1`},
+		},
+	} {
+		header := http.Header{"Authorization": {"Bearer " + b.org}, "User-Agent": {agent}}
+		for _, path := range []string{"/app/" + app + "/endpoint/" + endpoint, "/app/" + app + "/endpoint"} {
+			r := b.with(header, "GET", path, "")
+			require.Equal(t, http.StatusOK, r.status, r.body)
+			for _, field := range fields.has {
+				require.Contains(t, r.body, field, "%s %s", agent, path)
+			}
+			for _, field := range fields.hasNot {
+				require.NotContains(t, r.body, field, "%s %s", agent, path)
+			}
+		}
+	}
+}
+
+// Some clients for version 2 fail over an empty answer to a rotation.
+func TestRotationIsAnsweredToThoseWhoRead(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	app := b.application()
+	path := "/app/" + app + "/endpoint/" + b.endpoint(app, `{"url":"https://example.com/hook"}`) + "/secret"
+	for agent, status := range map[string]int{"svix-libs/2.9.1/python": 200, "svix-libs/1.99.1/python": 204, "curl/8": 204} {
+		header := http.Header{"Authorization": {"Bearer " + b.org}, "User-Agent": {agent}}
+		r := b.with(header, "POST", path+"/rotate", `{}`)
+		require.Equal(t, status, r.status, r.body)
+		want := ""
+		if status == http.StatusOK {
+			want = b.do("GET", path, "").body
+		}
+		require.Equal(t, want, r.body)
 	}
 }

@@ -52,8 +52,8 @@ func TestAccess(t *testing.T) {
 	token := func(flags ...string) string {
 		t.Helper()
 		made := run(t, append(append([]string{"token"}, flags...), at...)...)
-		require.Zero(t, made.code, "%s", made.stderr)
-		return strings.TrimSpace(made.stdout.String())
+		require.Zero(t, made.Code, "%s", made.Stderr)
+		return strings.TrimSpace(made.Stdout.String())
 	}
 	reader, customer := token("--read-only", "--expires", "1h"), token("--app", "acme")
 	require.Equal(t, http.StatusOK, status(reader, "/app"))
@@ -74,15 +74,15 @@ func TestAccess(t *testing.T) {
 	// Revoked is revoked, also after the process has been killed.
 	for _, which := range [][]string{{reader}, {"--app", "acme"}} {
 		revoked := run(t, append(append([]string{"revoke"}, which...), at...)...)
-		require.Zero(t, revoked.code, "%s", revoked.stderr)
-		require.Equal(t, "revoked\n", revoked.stdout.String())
+		require.Zero(t, revoked.Code, "%s", revoked.Stderr)
+		require.Equal(t, "revoked\n", revoked.Stdout.String())
 	}
 	require.Equal(t, http.StatusOK, status(token("--app", "acme"), "/app/acme"), "one made later is good")
 	for range 2 {
 		for _, gone := range []string{reader, customer, access.Token} {
 			require.Equal(t, http.StatusUnauthorized, status(gone, "/app/acme"))
 		}
-		s.kill()
+		s.Kill()
 		s.restart()
 		s.waitReady()
 	}
@@ -97,9 +97,9 @@ func TestAccess(t *testing.T) {
 
 	// A public key is enough for a server, and not for making tokens.
 	made := run(t, append([]string{"token"}, append(keys, public)...)...)
-	require.Equal(t, 1, made.code)
-	require.Equal(t, "posthorn: making a token: only a public key is set, which verifies tokens but can't make them\n", made.stderr.String())
-	require.Empty(t, made.stdout.String())
+	require.Equal(t, 1, made.Code)
+	require.Equal(t, "posthorn: making a token: only a public key is set, which verifies tokens but can't make them\n", made.Stderr.String())
+	require.Empty(t, made.Stdout.String())
 }
 
 func TestKeysThatAreRefused(t *testing.T) {
@@ -122,7 +122,7 @@ func TestKeysThatAreRefused(t *testing.T) {
 			p := start(t, "dev", "--data-dir", t.TempDir(), "--listen", "127.0.0.1:0", "--temporal-listen", "127.0.0.1:0",
 				"--temporal-ui-listen", "off", "--jwt-algorithm", c.algorithm, "--jwt-key-file", c.file)
 			requireRefused(t, p, c.why)
-			require.NotContains(t, p.stderr.String(), "s3cret")
+			require.NotContains(t, p.Stderr.String(), "s3cret")
 		})
 	}
 }

@@ -21,22 +21,22 @@ func TestCommands(t *testing.T) {
 	}
 
 	version := start(t, "version")
-	require.Zero(t, version.wait(t))
-	require.Contains(t, version.stdout.String(), "temporal server")
+	require.Zero(t, version.Wait(t))
+	require.Contains(t, version.Stdout.String(), "temporal server")
 
 	health := start(t, "healthcheck", "--server", s.url)
-	require.Zero(t, health.wait(t), "%s", health.stderr)
-	require.Equal(t, s.url+" is well\n", health.stdout.String())
+	require.Zero(t, health.Wait(t), "%s", health.Stderr)
+	require.Equal(t, s.url+" is well\n", health.Stdout.String())
 
 	orphan := run("send", "nobody", "order.created")
-	require.Equal(t, 1, orphan.code)
-	require.Contains(t, orphan.stderr.String(), "--create makes it")
-	require.Len(t, orphan.stderr.lines(), 1)
+	require.Equal(t, 1, orphan.Code)
+	require.Contains(t, orphan.Stderr.String(), "--create makes it")
+	require.Len(t, orphan.Stderr.Lines(), 1)
 
 	// Receive, and pass on.
 	behind := newReceiver(t, func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(http.StatusCreated) })
 	listen := start(t, append([]string{"listen", "--app", "acme", "--forward", behind.URL + "/hooks", "--json"}, at...)...)
-	listen.await(t, listen.stderr, "Ctrl-C ends it")
+	listen.Await(t, listen.Stderr, "Ctrl-C ends it")
 	var endpoints struct{ Data []struct{ ID string } }
 	s.do(t, http.MethodGet, "/app/acme/endpoint", "", &endpoints)
 	require.Len(t, endpoints.Data, 1)
@@ -44,17 +44,17 @@ func TestCommands(t *testing.T) {
 	s.do(t, http.MethodGet, "/app/acme/endpoint/"+endpoints.Data[0].ID+"/secret", "", &secret)
 
 	sent := run("send", "acme", "order.created", "--data", `{"total":42.0}`, "--wait", patience.String())
-	require.Zero(t, sent.code, "%s", sent.stderr)
-	message := sent.stdout.lines()[0]
-	require.Contains(t, sent.stdout.String(), "deliveries: "+s.url+"/api/v1/app/acme/msg/"+message+"/endpoint")
-	require.Contains(t, sent.stdout.String(), "delivered  "+endpoints.Data[0].ID)
+	require.Zero(t, sent.Code, "%s", sent.Stderr)
+	message := sent.Stdout.Lines()[0]
+	require.Contains(t, sent.Stdout.String(), "deliveries: "+s.url+"/api/v1/app/acme/msg/"+message+"/endpoint")
+	require.Contains(t, sent.Stdout.String(), "delivered  "+endpoints.Data[0].ID)
 
 	var printed struct {
 		ID, Signature string
 		Status        int
 		Payload       json.RawMessage
 	}
-	require.NoError(t, json.Unmarshal([]byte(listen.await(t, listen.stdout, "\n")), &printed))
+	require.NoError(t, json.Unmarshal([]byte(listen.Await(t, listen.Stdout, "\n")), &printed))
 	require.Equal(t, message, printed.ID)
 	require.Equal(t, "ok", printed.Signature)
 	require.Equal(t, http.StatusCreated, printed.Status)
@@ -63,18 +63,18 @@ func TestCommands(t *testing.T) {
 	require.Equal(t, `{"total":42.0}`, string(forwarded.body))
 
 	// An interrupt ends it and removes the endpoint.
-	require.NoError(t, listen.cmd.Process.Signal(os.Interrupt))
-	require.Zero(t, listen.wait(t), "%s", listen.stderr)
-	require.Contains(t, listen.stderr.String(), "removed "+endpoints.Data[0].ID)
+	require.NoError(t, listen.Cmd.Process.Signal(os.Interrupt))
+	require.Zero(t, listen.Wait(t), "%s", listen.Stderr)
+	require.Contains(t, listen.Stderr.String(), "removed "+endpoints.Data[0].ID)
 	s.do(t, http.MethodGet, "/app/acme/endpoint", "", &endpoints)
 	require.Empty(t, endpoints.Data)
 
 	// A token for one customer opens that customer's things and nothing else.
 	s.do(t, http.MethodPost, "/app", `{"uid":"other","name":"Other"}`, nil)
 	token := run("token", "--app", "acme")
-	require.Zero(t, token.code, "%s", token.stderr)
+	require.Zero(t, token.Code, "%s", token.Stderr)
 	customer := s.api
-	customer.token = strings.TrimSpace(token.stdout.String())
+	customer.token = strings.TrimSpace(token.Stdout.String())
 	customer.do(t, http.MethodGet, "/app/acme/endpoint", "", nil)
 	for _, path := range []string{"/app/other", "/app/other/endpoint", "/app"} {
 		status, answer, err := customer.call(t.Context(), http.MethodGet, path, "")
@@ -82,13 +82,13 @@ func TestCommands(t *testing.T) {
 		require.Equal(t, 4, status/100, "%s: %d %s", path, status, answer)
 	}
 	team := run("token")
-	require.Zero(t, team.code, "%s", team.stderr)
+	require.Zero(t, team.Code, "%s", team.Stderr)
 	organisation := s.api
-	organisation.token = strings.TrimSpace(team.stdout.String())
+	organisation.token = strings.TrimSpace(team.Stdout.String())
 	organisation.do(t, http.MethodGet, "/app/other", "", nil)
 
-	require.Zero(t, s.stop(t), "%s", s.stderr)
+	require.Zero(t, s.Stop(t), "%s", s.Stderr)
 	unwell := start(t, "healthcheck", "--server", s.url)
-	require.Equal(t, 1, unwell.wait(t))
-	require.Equal(t, "posthorn: no Posthorn answers at "+s.url+": is `posthorn dev` running?\n", unwell.stderr.String())
+	require.Equal(t, 1, unwell.Wait(t))
+	require.Equal(t, "posthorn: no Posthorn answers at "+s.url+": is `posthorn dev` running?\n", unwell.Stderr.String())
 }

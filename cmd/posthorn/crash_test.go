@@ -61,9 +61,9 @@ func TestCrashes(t *testing.T) {
 	kill := func(after time.Duration) {
 		<-time.After(after)
 		c := crash{killed: time.Now()}
-		s.kill()
+		s.Kill()
 		s.restart()
-		c.over = s.began.Add(leftovers)
+		c.over = s.Began.Add(leftovers)
 		crashes = append(crashes, c)
 	}
 	between := func(shortest, longest time.Duration) time.Duration {
@@ -135,7 +135,7 @@ func TestCrashes(t *testing.T) {
 
 	t.Logf("%d kills, %d accepted, %d stored, %d deliveries, %d requests, %d duplicates",
 		len(crashes), len(accepted), len(stored), len(stored)*len(customers), requests, duplicates)
-	require.Zero(t, s.stop(t), "%s", s.stderr)
+	require.Zero(t, s.Stop(t), "%s", s.Stderr)
 }
 
 func delivered(deliveries []delivery, endpoints int) bool {

@@ -4,27 +4,25 @@ package main_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/posthorn/posthorn/internal/binarytest"
 )
 
-// binary is the program under test: POSTHORN_BINARY, or else one that is built for the occasion.
-var binary = os.Getenv("POSTHORN_BINARY")
+// binary is the program under test.
+var binary string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
-		if binary == "" {
-			dir, err := build()
-			defer os.RemoveAll(dir)
-			if err != nil {
-				fmt.Fprintln(os.Stderr, "building the program:", err)
-				return 1
-			}
+		path, remove, err := binarytest.Build()
+		defer remove()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
 		}
+		binary = path
 		code := m.Run()
 		if err := goleak.Find(); err != nil && code == 0 {
 			fmt.Fprintln(os.Stderr, "goroutines left behind:", err)
@@ -32,18 +30,4 @@ func TestMain(m *testing.M) {
 		}
 		return code
 	}())
-}
-
-// build sets binary, to a file in a folder that is to be removed.
-func build() (dir string, err error) {
-	if dir, err = os.MkdirTemp("", "posthorn-binary-"); err != nil {
-		return "", err
-	}
-	binary = filepath.Join(dir, "posthorn")
-	if runtime.GOOS == "windows" {
-		binary += ".exe"
-	}
-	compile := exec.Command("go", "build", "-o", binary, ".")
-	compile.Stdout, compile.Stderr = os.Stderr, os.Stderr
-	return dir, compile.Run()
 }

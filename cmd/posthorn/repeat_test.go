@@ -72,7 +72,7 @@ func TestRepeatedRequests(t *testing.T) {
 	}
 	for i := range kills {
 		<-time.After(time.Duration(200+150*i) * time.Millisecond)
-		s.kill()
+		s.Kill()
 		s.restart()
 		s.waitReady()
 	}
@@ -98,12 +98,12 @@ func TestRepeatedRequests(t *testing.T) {
 	// A request that a crash ended in the middle need not wait for its lease.
 	status, first, _ := s.keyed(t, "app", "/app", `{"name":"Other"}`)
 	require.Equal(t, http.StatusCreated, status)
-	s.kill()
+	s.Kill()
 	s.restart()
 	s.waitReady()
 	status, again, replayed := s.keyed(t, "app", "/app", `{"name":"Other"}`)
 	require.Equal(t, http.StatusCreated, status)
 	require.Equal(t, first, again)
 	require.True(t, replayed)
-	require.Zero(t, s.stop(t), "%s", s.stderr)
+	require.Zero(t, s.Stop(t), "%s", s.Stderr)
 }

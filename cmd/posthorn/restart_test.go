@@ -29,10 +29,10 @@ func TestStopping(t *testing.T) {
 		quick.wait(t, 1)
 
 		asked := time.Now()
-		require.Zero(t, s.stop(t), "%s", s.stderr)
+		require.Zero(t, s.Stop(t), "%s", s.Stderr)
 		t.Logf("stopped after %s", time.Since(asked).Round(time.Millisecond))
-		require.Contains(t, s.stderr.String(), "posthorn: stopping")
-		require.NotContains(t, s.stderr.String(), "level=ERROR")
+		require.Contains(t, s.Stderr.String(), "posthorn: stopping")
+		require.NotContains(t, s.Stderr.String(), "level=ERROR")
 
 		s.restart()
 		s.waitReady()
@@ -53,7 +53,7 @@ func TestStopping(t *testing.T) {
 		}
 		require.Len(t, r.all(), 3)
 		require.Len(t, quick.all(), 1)
-		require.Zero(t, s.stop(t), "%s", s.stderr)
+		require.Zero(t, s.Stop(t), "%s", s.Stderr)
 	})
 
 	t.Run("keeps everything, and what is retried goes on when it is due", func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestStopping(t *testing.T) {
 		}
 		kept := state()
 
-		require.Zero(t, s.stop(t), "%s", s.stderr)
+		require.Zero(t, s.Stop(t), "%s", s.Stderr)
 		s.restart()
 		s.waitReady()
 		if ready := time.Now(); ready.Before(before.NextAttempt.Add(-time.Second)) {
@@ -102,6 +102,6 @@ func TestStopping(t *testing.T) {
 			outcome = append(outcome, fmt.Sprintf("%d: %d", a.AttemptNumber, a.ResponseStatusCode))
 		}
 		require.Equal(t, []string{"1: 503", "2: 200"}, outcome)
-		require.Zero(t, s.stop(t), "%s", s.stderr)
+		require.Zero(t, s.Stop(t), "%s", s.Stderr)
 	})
 }

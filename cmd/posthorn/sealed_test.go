@@ -23,7 +23,7 @@ func TestMainSecret(t *testing.T) {
 	r := newReceiver(t, nil)
 	before, secretBefore := s.createEndpoint(t, r.URL) // in the clear so far
 	require.True(t, bytes.Contains(contents(t, s.dir, "posthorn.db*"), []byte(secretBefore)))
-	require.Zero(t, s.stop(t))
+	require.Zero(t, s.Stop(t))
 
 	plain := s.args
 	s.args = append(plain[:len(plain):len(plain)], "--main-secret-file", file)
@@ -58,17 +58,17 @@ func TestMainSecret(t *testing.T) {
 		raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 		require.NoError(t, err)
 		require.False(t, bytes.Contains(database, raw))
-		require.NotContains(t, s.stderr.String(), "the main secret")
+		require.NotContains(t, s.Stderr.String(), "the main secret")
 	}
 	look()
-	require.Zero(t, s.stop(t))
+	require.Zero(t, s.Stop(t))
 	look()
 
 	refused := func(p *process, why ...string) {
 		t.Helper()
-		require.Equal(t, 2, p.wait(t), "%s", p.stderr)
-		require.Empty(t, p.stdout.String())
-		lines := p.stderr.lines() // before the last, a slow machine may say that it is starting
+		require.Equal(t, 2, p.Wait(t), "%s", p.Stderr)
+		require.Empty(t, p.Stdout.String())
+		lines := p.Stderr.Lines() // before the last, a slow machine may say that it is starting
 		for _, words := range why {
 			require.Contains(t, lines[len(lines)-1], words)
 		}
@@ -76,7 +76,7 @@ func TestMainSecret(t *testing.T) {
 	refused(start(t, plain...), "--main-secret is missing", "encrypted")
 	other := start(t, append(plain[:len(plain):len(plain)], "--main-secret", "another secret, not the one")...)
 	refused(other, "--main-secret is wrong", "another main secret")
-	require.NotContains(t, other.stderr.String(), "not the one")
+	require.NotContains(t, other.Stderr.String(), "not the one")
 	requireRefused(t, start(t, append(plain[:len(plain):len(plain)], "--main-secret-file", file+"-nowhere")...), "--main-secret-file "+file+"-nowhere", "no such file")
 
 	s.args = append(plain[:len(plain):len(plain)], "--main-secret", "the main secret of this test")
@@ -84,5 +84,5 @@ func TestMainSecret(t *testing.T) {
 	s.waitReady()
 	s.send(t, `{"n":2}`)
 	verifyAll(4)
-	require.Zero(t, s.stop(t), "%s", s.stderr)
+	require.Zero(t, s.Stop(t), "%s", s.Stderr)
 }

@@ -79,7 +79,7 @@ func TestSecrets(t *testing.T) {
 		engine := append(contents(t, s.dir, "temporal.db*"), contents(t, s.dir, "visibility.db*")...)
 		require.True(t, bytes.Contains(engine, []byte(message)))
 		require.True(t, bytes.Contains(engine, []byte(lost)))
-		log := s.stderr.String()
+		log := s.Stderr.String()
 		require.Contains(t, log, "level=DEBUG")
 		for what, secret := range hidden {
 			require.False(t, bytes.Contains(engine, []byte(secret)), "the engine has the %s", what)
@@ -87,7 +87,7 @@ func TestSecrets(t *testing.T) {
 		}
 	}
 	look()
-	require.Zero(t, s.stop(t))
+	require.Zero(t, s.Stop(t))
 	look()
 }
 

@@ -60,8 +60,8 @@ var tokenRow = regexp.MustCompile(`(?m)^  Token +(\S+)$`)
 // waitReady returns when the process says that it is, and checks that it is right.
 func (s *server) waitReady() {
 	s.t.Helper()
-	banner := s.await(s.t, s.stdout, "Send an event:")
-	s.t.Logf("ready %s after the start", time.Since(s.began).Round(time.Millisecond))
+	banner := s.Await(s.t, s.Stdout, "Send an event:")
+	s.t.Logf("ready %s after the start", time.Since(s.Began).Round(time.Millisecond))
 	require.Contains(s.t, banner, s.url)
 	if s.token == "" {
 		s.token = tokenRow.FindStringSubmatch(banner)[1]

@@ -13,12 +13,12 @@ import (
 // requireRefused checks how a process ends that cannot start: at once, with code 2 and one line that says why.
 func requireRefused(t *testing.T, p *process, why ...string) {
 	t.Helper()
-	require.Equal(t, 2, p.wait(t), "%s", p.stderr)
-	require.Empty(t, p.stdout.String())
-	require.Len(t, p.stderr.lines(), 1, "%s", p.stderr)
-	require.True(t, strings.HasPrefix(p.stderr.String(), "posthorn: "), "%s", p.stderr)
+	require.Equal(t, 2, p.Wait(t), "%s", p.Stderr)
+	require.Empty(t, p.Stdout.String())
+	require.Len(t, p.Stderr.Lines(), 1, "%s", p.Stderr)
+	require.True(t, strings.HasPrefix(p.Stderr.String(), "posthorn: "), "%s", p.Stderr)
 	for _, words := range why {
-		require.Contains(t, p.stderr.String(), words)
+		require.Contains(t, p.Stderr.String(), words)
 	}
 }
 
@@ -61,7 +61,7 @@ func TestStartRefused(t *testing.T) {
 		requireRefused(t, start(t, "dev", "--data-dir", s.dir, "--listen", "127.0.0.1:0", "--temporal-listen", "127.0.0.1:0",
 			"--temporal-ui-listen", "off"), "--data-dir "+s.dir, "in use by another posthorn process")
 		s.createApp(t)
-		require.Zero(t, s.stop(t), "%s", s.stderr)
+		require.Zero(t, s.Stop(t), "%s", s.Stderr)
 	})
 }
 

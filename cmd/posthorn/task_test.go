@@ -44,7 +44,7 @@ func TestTasksSurviveCrashes(t *testing.T) {
 	s.do(t, http.MethodPost, "/app/acme/endpoint/"+endpoint+"/recover", fmt.Sprintf(`{"since":%q}`, began.UTC().Format(time.RFC3339Nano)), &recovery)
 	s.do(t, http.MethodPost, "/msg/broadcast", `{"eventType":"terms.changed","payload":{"v":2}}`, &broadcast)
 	broken.wait(t, failures+20) // the recovery is in its first page
-	s.kill()
+	s.Kill()
 	s.restart()
 	s.waitReady()
 	for _, of := range []struct {
@@ -70,5 +70,5 @@ func TestTasksSurviveCrashes(t *testing.T) {
 		s.do(t, http.MethodGet, fmt.Sprintf("/app/a%d/msg", i), "", &list)
 		require.Len(t, list.Data, 1)
 	}
-	require.Zero(t, s.stop(t), "%s", s.stderr)
+	require.Zero(t, s.Stop(t), "%s", s.Stderr)
 }

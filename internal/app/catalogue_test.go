@@ -27,6 +27,19 @@ func (b *bundle) must(status int, method, path, body string) string {
 	return out.ID
 }
 
+// delivered waits until a message has so many attempts on record, and returns their ids by endpoint.
+func (b *bundle) delivered(messageID string, want int) map[string]string {
+	b.t.Helper()
+	ids := map[string]string{}
+	require.Eventually(b.t, func() bool {
+		for _, a := range b.attempts(messageID) {
+			ids[a.EndpointID] = a.ID
+		}
+		return len(ids) == want
+	}, 30*time.Second, 20*time.Millisecond)
+	return ids
+}
+
 func TestPayloadVersions(t *testing.T) {
 	t.Parallel()
 
@@ -37,7 +50,7 @@ func TestPayloadVersions(t *testing.T) {
 		pinned := b.must(http.StatusCreated, http.MethodPost, "/endpoint", fmt.Sprintf(`{"url":%q,"payloadVersion":"1"}`, old.URL))
 		absent := b.must(http.StatusCreated, http.MethodPost, "/endpoint", fmt.Sprintf(`{"url":%q,"payloadVersion":"9"}`, newer.URL))
 		free := b.endpoint(svix.EndpointIn{Url: plain.URL}).Id
-		b.must(http.StatusAccepted, http.MethodPost, "/msg",
+		versioned := b.must(http.StatusAccepted, http.MethodPost, "/msg",
 			`{"eventType":"order","payloadVersion":"2","payload":{"order": {"id":2}},"payloads":{"1":{"id":  1.0}}}`)
 		for _, c := range []struct {
 			receiver             *receiver
@@ -51,6 +64,18 @@ func TestPayloadVersions(t *testing.T) {
 			require.Equal(t, c.body, string(got.body))
 			require.Equal(t, c.want, got.header.Get("webhook-payload-version"))
 			verify(t, b.secret(c.endpoint), got)
+		}
+		attempts := b.delivered(versioned, 3)
+		for endpoint, want := range map[string]string{pinned: "1", absent: "2", free: "2"} {
+			status, answer := b.request(http.MethodGet, "/msg/"+versioned+"/attempt/"+attempts[endpoint]+"/headers", "")
+			require.Equal(t, http.StatusOK, status, "%s", answer)
+			var headers struct{ SentHeaders map[string]string }
+			require.NoError(t, json.Unmarshal(answer, &headers))
+			sent := http.Header{}
+			for name, value := range headers.SentHeaders {
+				sent.Set(name, value)
+			}
+			require.Equal(t, want, sent.Get("webhook-payload-version"), "%s", answer)
 		}
 
 		id := b.send("order", `{"id":3}`)

@@ -54,6 +54,11 @@ func Document(types []posthorn.EventType, title, version string, forOrganisation
 	})
 }
 
+// Export is the Document of a whole catalogue, which Import reads.
+func Export(types []posthorn.EventType, forOrganisation bool) json.RawMessage {
+	return Document(types, "Webhooks", "1", forOrganisation)
+}
+
 func (w *Webhooks) add(et *posthorn.EventType, forOrganisation bool) {
 	more := webhookExtension{GroupName: et.GroupName}
 	if forOrganisation {

@@ -16,3 +16,19 @@ type Catalogue interface {
 	// made, changed or removed. f must be quick.
 	OnEventTypeChange(f func(org, name string))
 }
+
+// AllEventTypes lists an organisation's event types by name, page by page.
+func AllEventTypes(ctx context.Context, from EventTypes, org string, f EventTypeFilter) ([]posthorn.EventType, error) {
+	var all []posthorn.EventType
+	for page := (Page{Limit: 1000}); ; {
+		found, err := from.ListEventTypes(ctx, org, f, page)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found.Items...)
+		if !found.More {
+			return all, nil
+		}
+		page.After = found.Items[len(found.Items)-1].Name
+	}
+}

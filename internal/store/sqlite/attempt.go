@@ -74,7 +74,7 @@ func (s *Store) CountAttempts(ctx context.Context, f store.AttemptFilter, limit 
 	}
 	return snapshot(ctx, s, func(on *statements) (int, error) {
 		shelf := attemptShelf(f)
-		within := stretchOf(posthorn.AttemptID, f.Window, store.Page{})
+		within := extentOf(posthorn.AttemptID, f.Window, store.Page{})
 		runs, err := shelf.runs(ctx, on, wantedAttempts(f), within, false)
 		if err != nil {
 			return 0, err

@@ -21,13 +21,13 @@ type key struct {
 
 func keyFields(k *key) []any { return []any{&k.id, &k.row} }
 
-// stretch is a range of keys: from low until before high.
-type stretch struct{ low, high string }
+// extent is a range of keys: from low until before high.
+type extent struct{ low, high string }
 
-// stretchOf is where a page can lie: within the window and beyond the page's start. It has both bounds always, because a
+// extentOf is where a page can lie: within the window and beyond the page's start. It has both bounds always, because a
 // label's index holds keys of two kinds. An ID that isn't one is a position too. "!" sorts before whatever IDs consist of.
-func stretchOf(kind posthorn.IDKind, w store.Window, p store.Page) stretch {
-	s := stretch{low: string(kind), high: string(kind) + "~"}
+func extentOf(kind posthorn.IDKind, w store.Window, p store.Page) extent {
+	s := extent{low: string(kind), high: string(kind) + "~"}
 	from, to := w.Bounds(kind)
 	s.low = max(s.low, from)
 	if to != "" {
@@ -43,8 +43,8 @@ func stretchOf(kind posthorn.IDKind, w store.Window, p store.Page) stretch {
 	return s
 }
 
-// beyond is what is left of a stretch behind a key, seen in the direction of reading.
-func (s stretch) beyond(id string, descending bool) stretch {
+// beyond is what is left of an extent behind a key, seen in the direction of reading.
+func (s extent) beyond(id string, descending bool) extent {
 	if descending {
 		s.high = id
 	} else {
@@ -62,14 +62,14 @@ type run struct {
 	head   string // no key of the run comes before this one, in the direction of reading; empty if that isn't known
 }
 
-func (r *run) within(q *query, s stretch) *query {
+func (r *run) within(q *query, s extent) *query {
 	q.add(r.source, r.args...)
 	q.add(" AND "+r.key+" >= ? AND "+r.key+" < ?", s.low, s.high)
 	return q
 }
 
-// keys asks for the first keys of the run in a stretch.
-func (r *run) keys(s stretch, descending bool, limit int) *query {
+// keys asks for the first keys of the run in an extent.
+func (r *run) keys(s extent, descending bool, limit int) *query {
 	q := r.within(newQuery("SELECT "+r.key+", "+r.row), s)
 	q.add(" ORDER BY " + r.key)
 	if descending {
@@ -79,15 +79,15 @@ func (r *run) keys(s stretch, descending bool, limit int) *query {
 	return q
 }
 
-// count asks for the number of keys in a stretch, counting no further than the limit.
-func (r *run) count(s stretch, limit int) *query {
+// count asks for the number of keys in a extent, counting no further than the limit.
+func (r *run) count(s extent, limit int) *query {
 	q := r.within(newQuery("SELECT count(*) FROM (SELECT 1"), s)
 	q.add(" LIMIT ?)", limit)
 	return q
 }
 
 // countKeys adds up runs, no further than the limit.
-func countKeys(ctx context.Context, on *statements, runs []run, s stretch, limit int) (total int, err error) {
+func countKeys(ctx context.Context, on *statements, runs []run, s extent, limit int) (total int, err error) {
 	for i := range runs {
 		if total >= limit {
 			break
@@ -103,7 +103,7 @@ func countKeys(ctx context.Context, on *statements, runs []run, s stretch, limit
 }
 
 // merge returns the first keys of several runs taken together. It reads of each run little more than it returns of it.
-func merge(ctx context.Context, on *statements, runs []run, s stretch, descending bool, limit int) ([]key, error) {
+func merge(ctx context.Context, on *statements, runs []run, s extent, descending bool, limit int) ([]key, error) {
 	m := merging{descending: descending}
 	for i := range runs {
 		m.cursors = append(m.cursors, &cursor{run: &runs[i], left: s})
@@ -136,9 +136,9 @@ func merge(ctx context.Context, on *statements, runs []run, s stretch, descendin
 // cursor is a run that is being merged.
 type cursor struct {
 	*run
-	read      []key   // but not taken
-	left      stretch // not read
-	exhausted bool    // nothing is left
+	read      []key  // but not taken
+	left      extent // not read
+	exhausted bool   // nothing is left
 }
 
 func (c *cursor) fill(ctx context.Context, on *statements, descending bool, batch int) (err error) {

@@ -71,7 +71,7 @@ func (l label) shelf(owner string, standings []any) shelf {
 func findKeys(
 	ctx context.Context, on *statements, f shelf, w wanted, kind posthorn.IDKind, window store.Window, p store.Page,
 ) ([]key, error) {
-	s := stretchOf(kind, window, p)
+	s := extentOf(kind, window, p)
 	runs, err := f.runs(ctx, on, w, s, p.QueryDescending())
 	if err != nil {
 		return nil, err
@@ -79,8 +79,8 @@ func findKeys(
 	return merge(ctx, on, runs, s, p.QueryDescending(), p.QueryLimit())
 }
 
-// runs returns the runs of the index that hold what is wanted, in a stretch of keys.
-func (f *shelf) runs(ctx context.Context, on *statements, w wanted, s stretch, descending bool) ([]run, error) {
+// runs returns the runs of the index that hold what is wanted, in an extent of keys.
+func (f *shelf) runs(ctx context.Context, on *statements, w wanted, s extent, descending bool) ([]run, error) {
 	if f.standing == "" {
 		return f.byTypeAlone(w), nil
 	}
@@ -122,17 +122,17 @@ type head struct {
 
 func headFields(h *head) []any { return []any{&h.eventType, &h.standing, text{&h.key}} }
 
-// heads asks for the head of each event type and standing in a stretch of keys.
-func (f *shelf) heads(w wanted, s stretch, descending bool) *query {
+// heads asks for the head of each event type and standing in an extent of keys.
+func (f *shelf) heads(w wanted, s extent, descending bool) *query {
 	if descending {
 		return f.each("max(x."+f.key+")", w, s)
 	}
 	return f.each("min(x."+f.key+")", w, s)
 }
 
-// each asks for an aggregate of each event type and standing in a stretch of keys. Event types that aren't given are
+// each asks for an aggregate of each event type and standing in an extent of keys. Event types that aren't given are
 // found by skipping from one to the next; those that are given and not there are left out.
-func (f *shelf) each(aggregate string, w wanted, s stretch) *query {
+func (f *shelf) each(aggregate string, w wanted, s extent) *query {
 	from := " FROM " + f.table + " x WHERE " + f.fixed
 	q := newQuery("WITH RECURSIVE known (event) AS (")
 	if len(w.eventTypes) > 0 {

@@ -53,7 +53,7 @@ func TestListPlans(t *testing.T) {
 						case list.plain != "" && types == nil:
 							index, h = list.plain, head{}
 						}
-						shelf, within := list.shelf(f), stretch{"a", "z"}
+						shelf, within := list.shelf(f), extent{"a", "z"}
 						for _, descending := range []bool{false, true} {
 							if shelf.standing != "" {
 								w := wanted{eventTypes: types, standings: standings}
@@ -74,21 +74,21 @@ func TestListPlans(t *testing.T) {
 	}
 }
 
-func TestStretchIsWhereAPageCanLie(t *testing.T) {
+func TestExtentIsWhereAPageCanLie(t *testing.T) {
 	t.Parallel()
 	low, high := "msg_", "msg_~"
 	for _, c := range []struct {
 		page store.Page
-		want stretch
+		want extent
 	}{
-		{store.Page{}, stretch{low, high}},
-		{store.Page{After: "msg_5"}, stretch{"msg_5!", high}},
-		{store.Page{After: "msg_5", Descending: true}, stretch{low, "msg_5"}},
-		{store.Page{After: "msg_5", Backward: true}, stretch{low, "msg_5"}},
-		{store.Page{After: "msg_5", Descending: true, Backward: true}, stretch{"msg_5!", high}},
-		{store.Page{After: "x", Descending: true}, stretch{low, high}},
-		{store.Page{After: "a"}, stretch{low, high}},
+		{store.Page{}, extent{low, high}},
+		{store.Page{After: "msg_5"}, extent{"msg_5!", high}},
+		{store.Page{After: "msg_5", Descending: true}, extent{low, "msg_5"}},
+		{store.Page{After: "msg_5", Backward: true}, extent{low, "msg_5"}},
+		{store.Page{After: "msg_5", Descending: true, Backward: true}, extent{"msg_5!", high}},
+		{store.Page{After: "x", Descending: true}, extent{low, high}},
+		{store.Page{After: "a"}, extent{low, high}},
 	} {
-		require.Equal(t, c.want, stretchOf(posthorn.MessageID, store.Window{}, c.page), "%+v", c.page)
+		require.Equal(t, c.want, extentOf(posthorn.MessageID, store.Window{}, c.page), "%+v", c.page)
 	}
 }

@@ -10,17 +10,14 @@ import (
 	"github.com/posthorn/posthorn/internal/store"
 )
 
-// TestPollingPlans keeps polling and counting from reading or sorting a whole table.
+// TestPollingPlans keeps polling and counting endpoints from reading or sorting a whole table.
 func TestPollingPlans(t *testing.T) {
 	t.Parallel()
 	s := open(t, Options{})
-	window := store.Window{After: time.Unix(1, 0), Before: time.Unix(2, 0)}
-	bounds := []time.Time{time.Unix(0, 0), time.Unix(1, 0), time.Unix(2, 0)}
 	narrow := store.StreamFilter{EventTypes: [][]string{{"a"}, {"b"}}, Channels: [][]string{{"eu"}, {"vip"}}}
 	for name, planned := range map[string]struct {
 		query    *query
 		contains []string
-		sorts    bool // what it has counted, not what it counts
 	}{
 		"the reach of a stream": {
 			query: newQuery(streamReach, "app", 5, 10), contains: []string{"COVERING INDEX message_stream (app_id=? AND rowid>?)"}},
@@ -28,19 +25,9 @@ func TestPollingPlans(t *testing.T) {
 			query: streamed("app", 5, 9, store.Position{}, store.StreamFilter{}, 10), contains: []string{"message_stream (app_id=? AND rowid>? AND rowid<?)"}},
 		"a stream, narrowed": {
 			query: streamed("app", 5, 9, store.Position{After: time.Unix(1, 0)}, narrow, 10), contains: []string{"message_stream (app_id=? AND rowid>? AND rowid<?)"}},
-		"the end of a stream":       {query: newQuery(newestMessage, "app"), contains: []string{"message_stream (app_id=?)"}},
-		"where a moment lies in it": {query: newQuery(streamAfter, "app", "msg"), contains: []string{"COVERING INDEX", "(app_id=? AND id<?)"}},
-		"pollers":                   {query: listPollers("app", store.Page{Limit: 10}), contains: []string{"poller_by_app (app_id=?)"}},
-		"figures of an endpoint": {
-			query:    endpointFigures("ep", window),
-			contains: []string{"(endpoint_id=? AND id>? AND id<?)", "(endpoint_id=? AND state=? AND message_id>? AND message_id<?)"}},
-		"figures by event type": {
-			query: attemptsByEventType("app", []string{"a"}, window), contains: []string{"endpoint_ever (app_id=?)", "(endpoint_id=? AND id>? AND id<?)"}, sorts: true},
-		"cancelled deliveries by event type": {
-			query: cancelledByEventType("app", nil, window), contains: []string{"endpoint_ever (app_id=?)", "(endpoint_id=? AND state=? AND message_id>? AND message_id<?)"}, sorts: true},
-		"figures by period": {
-			query:    byPeriod("app", []string{"a"}, bounds),
-			contains: []string{"endpoint_ever (app_id=?)", "(endpoint_id=? AND id>? AND id<?)", "(endpoint_id=? AND state=? AND message_id>? AND message_id<?)"}, sorts: true},
+		"the end of a stream":                    {query: newQuery(newestMessage, "app"), contains: []string{"message_stream (app_id=?)"}},
+		"where a moment lies in it":              {query: newQuery(streamAfter, "app", "msg"), contains: []string{"COVERING INDEX", "(app_id=? AND id<?)"}},
+		"pollers":                                {query: listPollers("app", store.Page{Limit: 10}), contains: []string{"poller_by_app (app_id=?)"}},
 		"endpoints of an organisation":           {query: countEndpoints("org", []string{"x"}), contains: []string{"application_by_org (org_id=?)", "SEARCH e "}},
 		"active applications of an organisation": {query: countActiveApplications("org", true, []string{"x"}), contains: []string{"application_by_org (org_id=?)", "SEARCH e "}},
 	} {
@@ -50,9 +37,7 @@ func TestPollingPlans(t *testing.T) {
 			for _, step := range planned.contains {
 				require.Contains(t, steps, step)
 			}
-			if !planned.sorts {
-				require.NotContains(t, steps, "TEMP B-TREE")
-			}
+			require.NotContains(t, steps, "TEMP B-TREE")
 			for step := range strings.Lines(steps) {
 				if strings.HasPrefix(step, "SCAN") {
 					require.Regexp(t, " VIRTUAL TABLE |CONSTANT ROW|subquery", step, "in\n%s", steps)

@@ -101,6 +101,33 @@ func attemptStatisticsTests() []test {
 			require.NoError(t, err)
 			require.Equal(t, make([]store.Figures, 4), got)
 		}},
+		{"figures by period are the same whether there is much in a period or little", func(t *testing.T, s store.Store) {
+			busy, calm := endpoint("app_1", ""), endpoint("app_1", "")
+			for _, e := range []posthorn.Endpoint{busy, calm} {
+				require.NoError(t, s.CreateEndpoint(t.Context(), e))
+			}
+			for minute := range 40 {
+				attemptedAt(t, s, busy, minute, "a", succeeded)
+				attemptedAt(t, s, busy, minute+100, "b", nil)
+				if minute%13 == 0 { // 0, 13, 26, 39
+					attemptedAt(t, s, busy, minute+200, "b", failed)
+					attemptedAt(t, s, calm, minute+300, "a", retried)
+				}
+			}
+			bounds := []time.Time{at(1), at(2), at(39), at(100), at(139), at(200), at(239), at(313), at(340)}
+			for _, tc := range []struct {
+				types []string
+				want  []store.Figures
+			}{
+				{nil, []store.Figures{{Success: 1}, {Success: 37}, {Success: 1}, {Cancelled: 39}, {Cancelled: 1}, {Failure: 3}, {Failure: 2}, {Failure: 3}}},
+				{[]string{"a", "a"}, []store.Figures{{Success: 1}, {Success: 37}, {Success: 1}, {}, {}, {}, {Failure: 1}, {Failure: 3}}},
+				{[]string{"b"}, []store.Figures{{}, {}, {}, {Cancelled: 39}, {Cancelled: 1}, {Failure: 3}, {Failure: 1}, {}}},
+			} {
+				got, err := s.FiguresByPeriod(t.Context(), "app_1", tc.types, bounds)
+				require.NoError(t, err)
+				require.Equal(t, tc.want, got, "%v", tc.types)
+			}
+		}},
 		{"endpoints and active applications are counted in one organisation, without the deleted and the excepted", func(t *testing.T, s store.Store) {
 			app := func(org string, urls ...string) posthorn.Application {
 				a := application("")

@@ -89,6 +89,27 @@ func streamTests() []test {
 			got, _ = stream(t, s, "app_1", end, store.StreamFilter{}, 10)
 			require.Equal(t, []string{late.ID}, idsOf(got))
 		}},
+		{"a message for a single endpoint is none of a stream, whatever the filter, and reading goes on behind it", func(t *testing.T, s store.Store) {
+			first := createMessage(t, s, message("app_1", ""))
+			single := message("app_1", "")
+			single.OnlyEndpoint = "ep_1"
+			for range 3 {
+				single.ID = posthorn.MessageID.New()
+				createMessage(t, s, single)
+			}
+			last := createMessage(t, s, message("app_1", ""))
+			single.ID = posthorn.MessageID.New()
+			createMessage(t, s, single)
+			for limit := 1; limit <= 3; limit++ {
+				for _, f := range []store.StreamFilter{{}, {EventTypes: [][]string{{single.EventType}}}} {
+					got, end := stream(t, s, "app_1", store.Position{}, f, limit)
+					require.Equal(t, []string{first.ID, last.ID}, idsOf(got))
+					require.Equal(t, single.ID, end.MessageID)
+					got, _ = stream(t, s, "app_1", store.Position{MessageID: single.ID}, f, limit)
+					require.Empty(t, got)
+				}
+			}
+		}},
 		{"a filter shows what it wants and passes over the rest", func(t *testing.T, s store.Store) {
 			make := func(eventType string, channels ...string) string {
 				m := message("app_1", "")
