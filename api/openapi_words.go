@@ -166,6 +166,9 @@ var operations = map[string]note{
 		text: "Makes event types of the webhooks that an OpenAPI document describes, and replaces the schemas of those that exist.",
 		also: codes{http.StatusBadRequest, http.StatusConflict},
 	},
+	"v1.event-type.export-openapi": {
+		text: "Begins to write the event catalogue as an OpenAPI document. The answer names a background task, which has the document when it is finished.",
+	},
 	"v1.event-type.download-openapi": {
 		text: "The event catalogue as an OpenAPI document whose webhooks are the event types. It can be imported again.",
 	},
@@ -246,6 +249,12 @@ var operations = map[string]note{
 	"v1.message-attempt.get-headers":       {text: "Shows the headers of an attempt's request, without those that hold credentials, and of its response."},
 	"v1.message-attempt.expunge-content": {
 		text: "Removes what is kept of the response's body for good. The attempt itself stays on record.",
+	},
+	"v1.message-attempt.list-by-msg-deprecated": {
+		text: "The same as the list of a message's attempts, at the path that it had before.",
+	},
+	"v1.message-attempt.list-by-endpoint-deprecated": {
+		text: "The attempts to deliver a message to one endpoint. The list of a message's attempts takes the endpoint as a filter.",
 	},
 	"v1.message-attempt.list-attempted-messages": {
 		text: "Lists the messages that went or are going to an endpoint, each with the state of its delivery.",

@@ -102,7 +102,7 @@ func narrowed(t *testing.T, document []byte, receiver string) string {
 			operation := operation.(map[string]any)
 			if parameters, ok := operation["parameters"].([]any); ok {
 				operation["parameters"] = slices.DeleteFunc(parameters, func(parameter any) bool {
-					return parameter.(map[string]any)["name"] == "Idempotency-Key"
+					return parameter.(map[string]any)["name"] == "idempotency-key"
 				})
 			}
 		}
