@@ -24,7 +24,7 @@ var checker = sync.OnceValues(func() (*apitest.Checker, error) {
 	}
 	c, err := apitest.New(document)
 	if err == nil {
-		c.Skip = func(r *http.Request) bool { return isOldClient(r.UserAgent()) }
+		c.Skip = func(r *http.Request) bool { return isOldClient(r.UserAgent()) || wantsBothNames(r.UserAgent()) }
 	}
 	return c, err
 })

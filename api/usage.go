@@ -17,7 +17,7 @@ type startedStatsOut struct {
 type usageIn struct {
 	Since  time.Time `json:"since" doc:"Messages posted from this moment on."`
 	Until  time.Time `json:"until" doc:"Messages posted before this moment."`
-	AppIDs *[]string `json:"appIds,omitempty" nullable:"true" minItems:"1" maxItems:"1000" uniqueItems:"true" doc:"The ids or uids of the applications to count. Default: all."`
+	AppIDs *[]string `json:"appIds,omitempty" nullable:"true" minItems:"1" maxItems:"1000" doc:"The ids or uids of the applications to count. Default: all."`
 }
 
 type aggregateAppStatsIn struct{ Body usageIn }
