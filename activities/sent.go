@@ -47,9 +47,9 @@ func sentHeader(h http.Header) map[string]string {
 	return kept
 }
 
-// specified spells the headers of Standard Webhooks as its specification does; on the wire no spelling matters.
+// specified spells the headers of Standard Webhooks as its specification does, and our own likewise; on the wire no spelling matters.
 func specified(name string) string {
-	for _, own := range [...]string{signing.HeaderID, signing.HeaderTimestamp, signing.HeaderSignature} {
+	for _, own := range [...]string{signing.HeaderID, signing.HeaderTimestamp, signing.HeaderSignature, posthorn.HeaderPayloadVersion} {
 		if strings.EqualFold(name, own) {
 			return own
 		}

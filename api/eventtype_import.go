@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"net/http"
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -128,7 +127,7 @@ func (s *Server) merge(existing []posthorn.EventType, imported []catalogue.Impor
 func (in *importIn) read() ([]catalogue.Imported, error) {
 	given, raw := in.Spec.Set && !in.Spec.Null, in.SpecRaw.Set && !in.SpecRaw.Null
 	if given == raw {
-		return nil, fail(http.StatusBadRequest, "generic_error", "Give either spec or specRaw")
+		return nil, invalidField("body.spec", "Give either spec or specRaw")
 	}
 	field, text := "spec", []byte(in.Spec.Value)
 	if raw {

@@ -154,9 +154,9 @@ func TestImportOfEventTypes(t *testing.T) {
 		}
 		at := `"loc":["body","spec","webhooks","bad","post","requestBody","content","application/json","schema"`
 		b.run(t, strings.NewReplacer(), []scenario{
-			{name: "neither of two", method: "POST", path: path, body: `{}`, status: 400, contains: []string{`"code":"generic_error"`, "either spec or specRaw"}},
-			{name: "both of two", method: "POST", path: path, body: `{"spec":{},"specRaw":""}`, status: 400},
-			{name: "null counts as nothing", method: "POST", path: path, body: `{"spec":null,"specRaw":null}`, status: 400},
+			{name: "neither of two", method: "POST", path: path, body: `{}`, status: 422, contains: []string{`"loc":["body","spec"]`, "either spec or specRaw"}},
+			{name: "both of two", method: "POST", path: path, body: `{"spec":{},"specRaw":""}`, status: 422},
+			{name: "null counts as nothing", method: "POST", path: path, body: `{"spec":null,"specRaw":null}`, status: 422},
 			{name: "neither JSON nor YAML", method: "POST", path: path, body: `{"specRaw":"a: [b"}`, status: 422, contains: []string{`"loc":["body","specRaw"]`, "YAML"}},
 			{name: "no document", method: "POST", path: path, body: `{"specRaw":"text"}`, status: 422, contains: []string{`"loc":["body","specRaw"]`}},
 			{name: "a bomb", method: "POST", path: path, body: importing(t, "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\ng: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\nh: [*g,*g,*g,*g,*g,*g,*g,*g,*g]\n", ""), status: 422, contains: []string{"excessive aliasing"}},

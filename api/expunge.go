@@ -30,7 +30,7 @@ func (s *Server) expungeAttempt(ctx context.Context, in *getAttemptIn) (*nothing
 }
 
 type bulkExpungeIn struct {
-	IDs []string `json:"ids,omitempty" maxItems:"1000" minLength:"1" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" nullable:"false" doc:"The ids or eventIds of the messages, each once."`
+	IDs []string `json:"ids,omitempty" maxItems:"1000" minLength:"1" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" nullable:"false" doc:"The ids or eventIds of the messages."`
 }
 
 type bulkExpungeOut struct {
@@ -60,9 +60,6 @@ func (s *Server) bulkExpunge(ctx context.Context, in *bulkExpungeRequest) (*answ
 		return nil, err
 	}
 	ids := in.Body.IDs
-	if err := checkDistinct("body.ids", ids); err != nil {
-		return nil, err
-	}
 	found := make([]bool, len(ids))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(concurrentExpunges)

@@ -218,7 +218,7 @@ func (b *batch) show(ctx context.Context, withContent bool) createMessagesOut {
 	for i, m := range b.messages {
 		item := &out.Data[i]
 		if err := b.refused[i]; err != nil {
-			f := b.translateError(ctx, err) // without the id of this request, which may repeat an earlier one
+			f := b.translateError(ctx, err) // the answer as a whole names the request
 			item.Status, item.Error = f.status, &wireError{f}
 			out.Refused++
 			continue

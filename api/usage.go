@@ -17,7 +17,7 @@ type startedStatsOut struct {
 type usageIn struct {
 	Since  time.Time `json:"since" doc:"Messages posted from this moment on."`
 	Until  time.Time `json:"until" doc:"Messages posted before this moment."`
-	AppIDs *[]string `json:"appIds,omitempty" nullable:"true" minItems:"1" maxItems:"1000" doc:"The ids or uids of the applications to count, each once. Default: all."`
+	AppIDs *[]string `json:"appIds,omitempty" nullable:"true" minItems:"1" maxItems:"1000" doc:"The ids or uids of the applications to count. Default: all."`
 }
 
 type aggregateAppStatsIn struct{ Body usageIn }
@@ -29,10 +29,7 @@ func (s *Server) aggregateAppStats(ctx context.Context, in *aggregateAppStatsIn)
 	input := posthorn.StatsInput{Since: in.Body.Since.UTC(), Until: in.Body.Until.UTC()}
 	unresolved := []string{}
 	if in.Body.AppIDs != nil {
-		err := checkDistinct("body.appIds", *in.Body.AppIDs)
-		if err != nil {
-			return nil, err
-		}
+		var err error
 		if input.Apps, unresolved, err = s.resolveApplications(ctx, *in.Body.AppIDs); err != nil {
 			return nil, err
 		}

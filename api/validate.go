@@ -122,19 +122,6 @@ func checkTags(field string, tags []string) error {
 	return nil
 }
 
-// checkDistinct refuses a list in which something is twice. The tag uniqueItems would do so too, but huma panics on items
-// that can't be the keys of a map.
-func checkDistinct(field string, names []string) error {
-	seen := make(map[string]bool, len(names))
-	for i, name := range names {
-		if seen[name] {
-			return invalidField(fmt.Sprintf("%s[%d]", field, i), "is there twice")
-		}
-		seen[name] = true
-	}
-	return nil
-}
-
 // unique drops what was there before, in place, and keeps the order.
 func unique(names []string) []string {
 	kept := names[:0]

@@ -301,7 +301,7 @@ func TestRetries(t *testing.T) {
 		r := newReceiver(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 			if n == 1 {
 				w.Header().Set("Retry-After", "3")
-				w.WriteHeader(http.StatusTooManyRequests)
+				w.WriteHeader(http.StatusServiceUnavailable)
 			}
 		})
 		b.endpoint(svix.EndpointIn{Url: r.URL})
