@@ -162,15 +162,12 @@ var operations = map[string]note{
 		text: "Archives the event type, which hides it from lists and keeps what subscribes to it. With `expunge` it is removed for good.",
 	},
 
-	"v1.message-attempt.list-by-msg-deprecated":      {text: "What list-by-msg was before."},
-	"v1.message-attempt.list-by-endpoint-deprecated": {text: "What list-by-msg was before, for one endpoint."},
-	"v1.event-type.export-openapi":                   {text: "Begins to write the event catalogue as an OpenAPI document. The answer names a background task, which has the document as `spec`, and as `schemaZip` a `data:` URL of a ZIP archive that holds it."},
 	"v1.event-type.import-openapi": {
 		text: "Makes event types of the webhooks that an OpenAPI document describes, and replaces the schemas of those that exist.",
 		also: codes{http.StatusConflict},
 	},
 	"v1.event-type.export-openapi": {
-		text: "Begins to write the event catalogue as an OpenAPI document. The answer names a background task, which has the document when it is finished.",
+		text: "Begins to write the event catalogue as an OpenAPI document. The answer names a background task, which has the document as `spec`, and as `schemaZip` a `data:` URL of a ZIP archive that holds it.",
 	},
 	"v1.event-type.download-openapi": {
 		text: "The event catalogue as an OpenAPI document whose webhooks are the event types. It can be imported again.",
