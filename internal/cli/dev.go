@@ -80,6 +80,7 @@ func (p *program) banner(cfg config.Config, srv server, token string) string {
 
 	b.WriteString("Posthorn is ready. Ctrl-C ends it.\n\n")
 	row("API", srv.URL())
+	row("API reference", srv.URL()+"/docs")
 	row("Temporal", srv.TemporalAddress()+" (namespace default)")
 	if ui := srv.TemporalUIURL(); ui != "" {
 		row("Temporal Web UI", ui)

@@ -25,6 +25,7 @@ func TestDevTellsWhereEverythingIs(t *testing.T) {
 	banner := b.stdout.String()
 	for _, want := range []string{
 		"API              http://127.0.0.1:8071\n",
+		"API reference    http://127.0.0.1:8071/docs\n",
 		"Temporal         127.0.0.1:7233 (namespace default)\n",
 		"Temporal Web UI  http://127.0.0.1:8233\n",
 		"Data             " + b.dataDir + "\n",
