@@ -30,7 +30,7 @@ func TestMainSecret(t *testing.T) {
 	s.restart()
 	s.waitReady()
 	id, secret := s.createEndpoint(t, r.URL)
-	s.do(t, http.MethodPut, "/app/acme/endpoint/"+id+"/headers", `{"headers":{"X-Api-Key":"`+header+`"}}`, nil)
+	s.do(t, http.MethodPut, "/app/acme/endpoint/"+id+"/headers", `{"headers":{"X-Api-Key":"`+header+`","X-Partner":"`+header+`"}}`, nil)
 	message := s.send(t, `{"n":1}`)
 	verifyAll := func(n int) {
 		t.Helper()

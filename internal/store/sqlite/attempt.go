@@ -20,16 +20,19 @@ func attemptFields(a *posthorn.Attempt) []any {
 	}
 }
 
-// attemptRowColumns are all of an attempt: lists leave the header that was sent out.
+// attemptRowColumns are all of an attempt: lists leave the header that was sent out. It is sealed, because the endpoint's
+// own headers are in it.
 const attemptRowColumns = attemptColumns + ", sent"
 
-func attemptRowFields(a *posthorn.Attempt) []any { return append(attemptFields(a), sentHeader{a}) }
+func (s *Store) attemptRowFields(a *posthorn.Attempt) []any {
+	return append(attemptFields(a), s.sealed("attempt.sent", &a.ID, sentHeader{a}))
+}
 
 // Attempt implements [store.Deliveries].
 func (s *Store) Attempt(ctx context.Context, messageID, attemptID string) (a posthorn.Attempt, err error) {
 	defer annotate(&err, "reading attempt %s", attemptID)
 	return read(s, func(q *statements) (posthorn.Attempt, error) {
-		a, err := one(ctx, q, attemptRowFields,
+		a, err := one(ctx, q, s.attemptRowFields,
 			"SELECT "+attemptRowColumns+" FROM attempt WHERE message_id = ? AND id = ?", messageID, attemptID)
 		return a, notFound(err, "attempt %q", attemptID)
 	})

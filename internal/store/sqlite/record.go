@@ -19,7 +19,7 @@ func (s *Store) Record(ctx context.Context, r store.Record) (attempts []posthorn
 	}
 	attempts = slices.Clone(r.Attempts)
 	err = s.write(ctx, func(ctx context.Context, tx *statements) error {
-		rec := recording{ctx: ctx, tx: tx}
+		rec := recording{ctx: ctx, tx: tx, fields: s.attemptRowFields}
 		return rec.run(r, attempts, s.now())
 	})
 	if err != nil {
@@ -48,6 +48,7 @@ func checkRecord(r store.Record) error {
 type recording struct {
 	ctx        context.Context
 	tx         *statements
+	fields     func(*posthorn.Attempt) []any // of an attempt's row
 	message    subject
 	deliveries map[string]*deliveryRow // by endpoint
 }
@@ -143,7 +144,7 @@ func (r *recording) attempt(a *posthorn.Attempt) error {
 	d := r.deliveries[a.EndpointID]
 	a.Number = d.Attempts + 1
 	inserted, err := r.tx.exec(r.ctx, "INSERT INTO attempt ("+attemptRowColumns+
-		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (message_id, id) DO NOTHING", attemptRowFields(a)...)
+		") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (message_id, id) DO NOTHING", r.fields(a)...)
 	if err != nil {
 		return err
 	}

@@ -83,6 +83,7 @@ func (s *Store) sealUp(ctx context.Context) error {
 var sealedColumns = []struct{ table, column string }{
 	{"endpoint", "headers"},
 	{"endpoint", "secrets"},
+	{"poller", "secrets"},
 }
 
 // sealFirst seals all that was written in the clear, and leaves no copy of it in the log.
@@ -97,6 +98,10 @@ func (s *Store) sealFirst(ctx context.Context) error {
 		if err := s.sealColumn(ctx, q, c.table, c.column); err != nil {
 			return fmt.Errorf("sealing %s of %s: %w", c.column, c.table, err)
 		}
+	}
+	// There can be millions of attempts, so what was sent with them is forgotten rather than sealed.
+	if _, err := q.exec(ctx, "UPDATE attempt SET sent = NULL WHERE sent IS NOT NULL"); err != nil {
+		return fmt.Errorf("forgetting the headers of earlier attempts: %w", err)
 	}
 	if _, err := q.exec(ctx, "INSERT INTO seal (proof) VALUES (?)", s.box.SealText(proof, "seal")); err != nil {
 		return fmt.Errorf("sealing secrets: %w", err)
