@@ -51,7 +51,7 @@ func TestSecrets(t *testing.T) {
 
 	// Besides the endpoint that takes the message at once and the one that does later, there is one that never does.
 	never := newReceiver(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-		w.WriteHeader(http.StatusBadGateway)
+		w.WriteHeader(http.StatusServiceUnavailable)
 		fmt.Fprint(w, answered)
 	})
 	lost, _ := s.createEndpoint(t, never.URL)

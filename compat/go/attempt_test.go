@@ -78,7 +78,6 @@ func TestMessageAttempts(t *testing.T) {
 	require.Equal(t, models.MESSAGESTATUS_SUCCESS, b.manual(message).Status)
 
 	t.Run("content is expunged", func(t *testing.T) {
-		when(t, "v1.message-attempt.expunge-content")
 		require.NoError(t, b.MessageAttempt.ExpungeContent(t.Context(), b.app, message, taken.Id))
 		got, err := b.MessageAttempt.Get(t.Context(), b.app, message, taken.Id, nil)
 		require.NoError(t, err)

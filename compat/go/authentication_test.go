@@ -18,7 +18,6 @@ func (b *bundle) access(app string, in svix.AppPortalAccessIn) string {
 }
 
 func TestAccessForACustomer(t *testing.T) {
-	when(t, "v1.authentication.app-portal-access")
 	b := setup(t)
 	uid := unique("app")
 	_, err := b.Authentication.AppPortalAccess(t.Context(), uid, svix.AppPortalAccessIn{}, nil)
@@ -37,7 +36,6 @@ func TestAccessForACustomer(t *testing.T) {
 }
 
 func TestTokensEnd(t *testing.T) {
-	when(t, "v1.authentication.app-portal-access", "v1.authentication.logout", "v1.authentication.expire-all")
 	b := setup(t)
 	left, kept := client(t, b.access(b.app, svix.AppPortalAccessIn{})), client(t, b.access(b.app, svix.AppPortalAccessIn{}))
 	require.NoError(t, left.Authentication.Logout(t.Context(), nil))

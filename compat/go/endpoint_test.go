@@ -119,7 +119,6 @@ func TestEndpointHeaders(t *testing.T) {
 }
 
 func TestEndpointStatistics(t *testing.T) {
-	when(t, "v1.endpoint.get-stats")
 	b := setup(t)
 	_, up := b.subscribe("up", svix.EndpointIn{})
 	_, down := b.subscribe("down", svix.EndpointIn{})
@@ -134,7 +133,6 @@ func TestEndpointStatistics(t *testing.T) {
 }
 
 func TestEndpointExample(t *testing.T) {
-	when(t, "v1.endpoint.send-example")
 	b := setup(t)
 	name, endpoint := b.subscribe("up", svix.EndpointIn{})
 	message, err := b.Endpoint.SendExample(t.Context(), b.app, endpoint.Id, svix.EventExampleIn{EventType: "svix.ping"}, nil)
@@ -146,7 +144,6 @@ func TestEndpointExample(t *testing.T) {
 }
 
 func TestEndpointRecovers(t *testing.T) {
-	when(t, "v1.endpoint.recover", "v1.background-task.get")
 	b := setup(t)
 	since := time.Now().Add(-time.Second)
 	_, endpoint := b.subscribe("down", svix.EndpointIn{})

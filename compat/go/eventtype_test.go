@@ -67,7 +67,6 @@ func TestEventType(t *testing.T) {
 }
 
 func TestEventTypeGroups(t *testing.T) {
-	when(t, "feature:event-type-groups")
 	b := setup(t)
 	name := named()
 	made, err := b.EventType.Create(t.Context(), svix.EventTypeIn{Name: name, Description: "Hidden", GroupName: to("orders"), FeatureFlags: []string{"beta"}}, nil)
@@ -80,7 +79,6 @@ func TestEventTypeGroups(t *testing.T) {
 }
 
 func TestEventTypesAreImported(t *testing.T) {
-	when(t, "v1.event-type.import-openapi")
 	b := setup(t)
 	ctx := t.Context()
 	name := named()

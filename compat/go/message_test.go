@@ -83,7 +83,6 @@ func TestAMessageBringsItsApplicationAlong(t *testing.T) {
 }
 
 func TestARepeatedRequestMakesOneMessage(t *testing.T) {
-	when(t, "feature:idempotency-key")
 	b := setup(t)
 	options := &svix.MessageCreateOptions{IdempotencyKey: to(unique("key"))}
 	in := svix.MessageIn{EventType: "order.created", Payload: map[string]any{}}
@@ -95,7 +94,6 @@ func TestARepeatedRequestMakesOneMessage(t *testing.T) {
 }
 
 func TestMessagesAreFoundByTheirTags(t *testing.T) {
-	when(t, "feature:tags")
 	b := setup(t)
 	made := b.send(svix.MessageIn{Tags: []string{"red", "big"}})
 	b.send(svix.MessageIn{})
@@ -107,7 +105,6 @@ func TestMessagesAreFoundByTheirTags(t *testing.T) {
 }
 
 func TestARawPayloadArrivesByteForByte(t *testing.T) {
-	when(t, "feature:raw-payload")
 	b := setup(t)
 	name, endpoint := b.subscribe("up", svix.EndpointIn{})
 	raw := "{ \"a\":1.0,\n \"a\": 2 }"
@@ -119,7 +116,6 @@ func TestARawPayloadArrivesByteForByte(t *testing.T) {
 }
 
 func TestMessagePrecheck(t *testing.T) {
-	when(t, "v1.message.precheck")
 	b := setup(t)
 	b.subscribe("up", svix.EndpointIn{Channels: []string{"eu"}})
 	for channel, active := range map[string]bool{"eu": true, "us": false} {
@@ -130,7 +126,6 @@ func TestMessagePrecheck(t *testing.T) {
 }
 
 func TestMessageContentIsExpunged(t *testing.T) {
-	when(t, "v1.message.expunge-content")
 	b := setup(t)
 	message := b.send(svix.MessageIn{}).Id
 	require.NoError(t, b.Message.ExpungeContent(t.Context(), b.app, message))
@@ -139,7 +134,6 @@ func TestMessageContentIsExpunged(t *testing.T) {
 }
 
 func TestAllContentsAreExpunged(t *testing.T) {
-	when(t, "v1.message.expunge-all-contents", "v1.background-task.get")
 	b := setup(t)
 	message := b.send(svix.MessageIn{}).Id
 	task, err := b.Message.ExpungeAllContents(t.Context(), b.app, nil)
@@ -150,7 +144,6 @@ func TestAllContentsAreExpunged(t *testing.T) {
 }
 
 func TestPoller(t *testing.T) {
-	when(t, "v1.message.poller.poll", "v1.message.poller.consumer-poll", "v1.message.poller.consumer-seek")
 	b := setup(t)
 	ctx := t.Context()
 	sink := b.poller()

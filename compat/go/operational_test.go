@@ -11,7 +11,6 @@ import (
 )
 
 func TestOperationalWebhookEndpoint(t *testing.T) {
-	when(t, "v1.operational-webhook.endpoint.create")
 	b := setup(t)
 	ctx := t.Context()
 	operational := b.OperationalWebhookEndpoint

@@ -12,7 +12,6 @@ import (
 )
 
 func TestStatistics(t *testing.T) {
-	when(t, "v1.statistics.aggregate-app-stats", "v1.statistics.aggregate-event-types", "v1.background-task.get", "v1.background-task.list")
 	b := setup(t)
 	ctx := t.Context()
 	b.send(svix.MessageIn{})

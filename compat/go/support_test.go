@@ -28,7 +28,6 @@ var (
 	ownApp   = os.Getenv("COMPAT_APP")
 	ownToken = os.Getenv("COMPAT_APP_TOKEN")
 	receiver = os.Getenv("COMPAT_RECEIVER")
-	pending  = strings.Split(os.Getenv("COMPAT_PENDING"), ",")
 )
 
 func TestMain(m *testing.M) {
@@ -47,16 +46,6 @@ func client(t *testing.T, token string) *svix.Svix {
 	c, err := svix.New(token, &svix.SvixOptions{ServerUrl: address})
 	require.NoError(t, err)
 	return c
-}
-
-// when skips a test while an operation or a feature that it needs is pending.
-func when(t *testing.T, ids ...string) {
-	t.Helper()
-	for _, id := range ids {
-		if slices.Contains(pending, id) {
-			t.Skipf("pending: %s", id)
-		}
-	}
 }
 
 var serial atomic.Int64

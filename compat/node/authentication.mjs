@@ -1,8 +1,7 @@
-import { assert, client, eventually, newApp, refused, svix, unique, when } from "./support.mjs";
+import { test } from "node:test";
+import { assert, client, eventually, newApp, refused, svix, unique } from "./support.mjs";
 
-const access = ["v1.authentication.app-portal-access"];
-
-when(access, "access for a customer is a token for one application", async () => {
+test("access for a customer is a token for one application", async () => {
   const uid = unique("app");
   await refused(404, svix.authentication.appPortalAccess(uid, {}));
   const { url, token } = await svix.authentication.appPortalAccess(uid, { application: { name: "Fresh", uid }, expiry: 3600 });
@@ -14,7 +13,7 @@ when(access, "access for a customer is a token for one application", async () =>
   await refused(422, svix.authentication.appPortalAccess(unique("app"), { application: { name: "Fresh", uid: "other" } }));
 });
 
-when(access, "access can be limited to reading", async () => {
+test("access can be limited to reading", async () => {
   const app = await newApp();
   const { token } = await svix.authentication.appPortalAccess(app.id, { readOnly: true });
   const reader = client(token);
@@ -22,7 +21,7 @@ when(access, "access can be limited to reading", async () => {
   await refused(403, reader.endpoint.create(app.id, { url: "https://example.com" }));
 });
 
-when([...access, "v1.authentication.logout"], "a customer logs out", async () => {
+test("a customer logs out", async () => {
   const app = await newApp();
   const { token } = await svix.authentication.appPortalAccess(app.id, {});
   const kept = await svix.authentication.appPortalAccess(app.id, {});
@@ -31,7 +30,7 @@ when([...access, "v1.authentication.logout"], "a customer logs out", async () =>
   assert.equal((await client(kept.token).application.get(app.id)).id, app.id);
 });
 
-when([...access, "v1.authentication.expire-all"], "all tokens of an application expire, and those of others don't", async () => {
+test("all tokens of an application expire, and those of others don't", async () => {
   const [app, other] = [await newApp(), await newApp()];
   const { token } = await svix.authentication.appPortalAccess(app.id, {});
   const kept = await svix.authentication.appPortalAccess(other.id, {});

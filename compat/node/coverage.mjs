@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Svix } from "svix";
-import { assert, called, pending, table } from "./support.mjs";
+import { assert, called, table } from "./support.mjs";
 
 /** The paths of all methods of a client, as in endpoint.transformation.get. */
 function methodsOf(resource, path = "") {
@@ -27,7 +27,7 @@ test("every method of the SDK is in the table, and the table has no others", () 
 });
 
 test("every method in scope was called", () => {
-  const missed = Object.entries(table.methods).filter(([method, operation]) => !called.has(method) && !pending.has(operation));
+  const missed = Object.entries(table.methods).filter(([method]) => !called.has(method));
   assert.deepEqual(missed, []);
 });
 

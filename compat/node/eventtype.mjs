@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assert, refused, svix, unique, walk, when } from "./support.mjs";
+import { assert, refused, svix, unique, walk } from "./support.mjs";
 
 const named = () => unique("type").replaceAll("-", ".");
 const schema = { type: "object", properties: { id: { type: "string" } }, required: ["id"] };
@@ -39,7 +39,7 @@ test("an event type is created, read, replaced, patched, archived and expunged",
   await refused(404, svix.eventType.get(name));
 });
 
-when(["feature:event-type-groups"], "an event type has a group and feature flags", async () => {
+test("an event type has a group and feature flags", async () => {
   const name = named();
   const made = await svix.eventType.create({ name, description: "Hidden", groupName: "orders", featureFlags: ["beta"] });
   assert.equal(made.groupName, "orders");
@@ -48,7 +48,7 @@ when(["feature:event-type-groups"], "an event type has a group and feature flags
   assert.ok(patched.groupName == null && !patched.featureFlags?.length);
 });
 
-when(["v1.event-type.import-openapi"], "event types are imported from the webhooks of an OpenAPI document", async () => {
+test("event types are imported from the webhooks of an OpenAPI document", async () => {
   const name = named();
   const spec = {
     openapi: "3.1.0",

@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { assert, refused, svix, unique, walk, when } from "./support.mjs";
+import { test } from "node:test";
+import { assert, refused, svix, unique, walk } from "./support.mjs";
 
-const endpoint = "v1.operational-webhook.endpoint.";
-
-when([endpoint + "create"], "an endpoint for operational webhooks is created, replaced, listed and deleted", async () => {
+test("an endpoint for operational webhooks is created, replaced, listed and deleted", async () => {
   const operational = svix.operationalWebhook.endpoint;
   const uid = unique("operational");
   const made = await operational.create({ url: "https://example.com/hook", uid, description: "Ours", eventTypes: ["endpoint.created"], metadata: { a: "1" } });
@@ -25,7 +24,7 @@ when([endpoint + "create"], "an endpoint for operational webhooks is created, re
   await refused(404, operational.get(made.id));
 });
 
-when([endpoint + "rotate-secret"], "an operational endpoint has a secret and headers", async () => {
+test("an operational endpoint has a secret and headers", async () => {
   const operational = svix.operationalWebhook.endpoint;
   const { id } = await operational.create({ url: "https://example.com/hook" });
   assert.match((await operational.getSecret(id)).key, /^whsec_/);

@@ -1,8 +1,7 @@
-import { assert, finished, newApp, refused, svix, unique, when } from "./support.mjs";
+import { test } from "node:test";
+import { assert, finished, newApp, refused, svix, unique } from "./support.mjs";
 
-const tasks = ["v1.background-task.list", "v1.background-task.get"];
-
-when([...tasks, "v1.statistics.aggregate-app-stats"], "the use of applications is counted by a task", async () => {
+test("the use of applications is counted by a task", async () => {
   const app = await newApp();
   await svix.message.create(app.id, { eventType: "order.created", payload: {} });
   const unknown = unique("unknown");
@@ -22,7 +21,7 @@ when([...tasks, "v1.statistics.aggregate-app-stats"], "the use of applications i
   await refused(404, svix.backgroundTask.get("qtask_00000000000000000000000000"));
 });
 
-when([...tasks, "v1.statistics.aggregate-event-types"], "the use of event types is counted by a task", async () => {
+test("the use of event types is counted by a task", async () => {
   const task = await svix.statistics.aggregateEventTypes();
   assert.equal(task.task, "event-type.aggregate");
   assert.equal((await finished(task.id)).status, "finished");

@@ -1,7 +1,6 @@
 // What all tests of the suite use: a client that remembers which methods were called, and the other end of deliveries.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { test } from "node:test";
 import { ApiException, Svix, Webhook } from "svix";
 
 const env = (name) => {
@@ -16,7 +15,6 @@ export const token = env("COMPAT_TOKEN");
 export const ownApp = env("COMPAT_APP");
 export const ownToken = env("COMPAT_APP_TOKEN");
 const receiver = env("COMPAT_RECEIVER");
-export const pending = new Set(env("COMPAT_PENDING").split(","));
 
 export const table = JSON.parse(readFileSync(new URL("methods.json", import.meta.url)));
 export const called = new Set();
@@ -40,12 +38,6 @@ function watched(resource, path) {
 
 export const client = (bearer) => watched(new Svix(bearer, { serverUrl: url }), "");
 export const svix = client(token);
-
-/** A test that is skipped while an operation or a feature that it needs is pending. */
-export function when(needed, name, body) {
-  const missing = needed.filter((id) => pending.has(id));
-  test(name, { skip: missing.length > 0 && `pending: ${missing.join(", ")}` }, body);
-}
 
 let serial = 0;
 /** A name that nothing else has. */

@@ -21,7 +21,6 @@ TOKEN = os.environ["COMPAT_TOKEN"]
 OWN_APP = os.environ["COMPAT_APP"]
 OWN_TOKEN = os.environ["COMPAT_APP_TOKEN"]
 RECEIVER = os.environ["COMPAT_RECEIVER"]
-PENDING = set(os.environ["COMPAT_PENDING"].split(","))
 PATIENCE = 20  # seconds
 
 TABLE = json.loads((Path(__file__).parent / "methods.json").read_text())
@@ -58,12 +57,6 @@ class Client:
             return self._loop.run_until_complete(result) if inspect.isawaitable(result) else result
 
         return call
-
-
-def needs(*ids):
-    """Skips a test while an operation or a feature that it needs is pending."""
-    missing = [id for id in ids if id in PENDING]
-    return pytest.mark.skipif(bool(missing), reason="pending: " + ", ".join(missing))
 
 
 def unique(word):

@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 
 import pytest
-from support import ago, eventually, needs, received, refused
+from support import ago, eventually, received, refused
 from svix.api import (
     MessageAttemptListAttemptedDestinationsOptions,
     MessageAttemptListAttemptedMessagesOptions,
@@ -98,7 +98,6 @@ def test_a_message_is_sent_again_by_hand(svix, app, delivered):
     refused(404, svix.message_attempt.resend, app.id, "unknown", d.up.id)
 
 
-@needs("v1.message-attempt.expunge-content")
 def test_the_content_of_an_attempt_is_expunged(svix, app, delivered):
     d = delivered
     svix.message_attempt.expunge_content(app.id, d.message.id, d.taken.id)

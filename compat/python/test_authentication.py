@@ -1,11 +1,8 @@
-from support import eventually, needs, refused, unique
+from support import eventually, refused, unique
 from svix.exceptions import HttpError
 from svix.models import AppPortalAccessIn, ApplicationIn, ApplicationTokenExpireIn, EndpointIn
 
-ACCESS = "v1.authentication.app-portal-access"
 
-
-@needs(ACCESS)
 def test_access_for_a_customer_is_a_token_for_one_application(svix):
     uid = unique("app")
     refused(404, svix.authentication.app_portal_access, uid, AppPortalAccessIn())
@@ -20,7 +17,6 @@ def test_access_for_a_customer_is_a_token_for_one_application(svix):
     refused(422, svix.authentication.app_portal_access, unique("app"), mismatch)
 
 
-@needs(ACCESS)
 def test_access_can_be_limited_to_reading(svix, app):
     access = svix.authentication.app_portal_access(app.id, AppPortalAccessIn(read_only=True))
     reader = svix.with_token(access.token)
@@ -28,7 +24,6 @@ def test_access_can_be_limited_to_reading(svix, app):
     refused(403, reader.endpoint.create, app.id, EndpointIn(url="https://example.com"))
 
 
-@needs(ACCESS, "v1.authentication.logout")
 def test_a_customer_logs_out(svix, app):
     left, kept = (
         svix.with_token(svix.authentication.app_portal_access(app.id, AppPortalAccessIn()).token) for _ in range(2)
@@ -38,7 +33,6 @@ def test_a_customer_logs_out(svix, app):
     assert kept.application.get(app.id).id == app.id
 
 
-@needs(ACCESS, "v1.authentication.expire-all")
 def test_all_tokens_of_an_application_expire_and_those_of_others_do_not(svix, app):
     other = svix.application.create(ApplicationIn(name="Other"))
     expired, kept = (

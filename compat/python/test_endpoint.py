@@ -2,7 +2,7 @@ import base64
 import secrets
 
 import pytest
-from support import ago, eventually, hook, needs, received, refused, unique, verified, walk
+from support import ago, eventually, hook, received, refused, unique, verified, walk
 from svix.api import EndpointGetStatsOptions, EndpointListOptions
 from svix.models import (
     ApplicationIn,
@@ -117,7 +117,6 @@ def test_custom_headers_are_set_patched_and_sent(svix, app, subscribe):
     assert "x-color" not in came["headers"]
 
 
-@needs("v1.endpoint.get-stats")
 def test_an_endpoints_statistics_count_its_attempts(svix, app, subscribe, attempts):
     _, up = subscribe()
     _, down = subscribe("down")
@@ -130,7 +129,6 @@ def test_an_endpoints_statistics_count_its_attempts(svix, app, subscribe, attemp
     refused(400, svix.endpoint.get_stats, app.id, up.id, EndpointGetStatsOptions(since=ago(days=40)))
 
 
-@needs("v1.endpoint.send-example")
 def test_an_example_goes_to_the_one_endpoint(svix, app, subscribe):
     name, endpoint = subscribe()
     _, other = subscribe()
@@ -141,7 +139,6 @@ def test_an_example_goes_to_the_one_endpoint(svix, app, subscribe):
     assert svix.message_attempt.list_by_endpoint(app.id, other.id).data == []
 
 
-@needs("v1.endpoint.recover", "v1.background-task.get")
 def test_what_an_endpoint_missed_is_sent_again(svix, app, subscribe, attempts, finished):
     _, endpoint = subscribe("down")
     since = ago(seconds=1)

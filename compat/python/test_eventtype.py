@@ -1,4 +1,4 @@
-from support import needs, refused, unique, walk
+from support import refused, unique, walk
 from svix.api import EventTypeDeleteOptions, EventTypeListOptions
 from svix.models import EventTypeImportOpenApiIn, EventTypeIn, EventTypePatch, EventTypeUpsertIn
 
@@ -39,7 +39,6 @@ def test_an_event_type_is_created_read_replaced_patched_archived_and_expunged(sv
     refused(404, svix.event_type.get, name)
 
 
-@needs("feature:event-type-groups")
 def test_an_event_type_has_a_group_and_feature_flags(svix):
     name = named()
     made = svix.event_type.create(
@@ -50,7 +49,6 @@ def test_an_event_type_has_a_group_and_feature_flags(svix):
     assert patched.group_name is None and not patched.feature_flags
 
 
-@needs("v1.event-type.import-openapi")
 def test_event_types_are_imported_from_the_webhooks_of_an_openapi_document(svix):
     name = named()
     body = {"content": {"application/json": {"schema": SCHEMA}}}

@@ -1,7 +1,7 @@
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from support import ago, needs, received, refused, unique, verified, walk
+from support import ago, received, refused, unique, verified, walk
 from svix.api import MessageCreateOptions, MessageGetOptions, MessageListOptions
 from svix.models import ApplicationIn, BulkExpungeContentsIn, MessageIn, MessagePrecheckIn
 from svix.webhooks import Webhook, WebhookVerificationError
@@ -84,7 +84,6 @@ def test_a_message_brings_its_application_along(svix):
     refused(404, svix.message.create, unique("app"), event())
 
 
-@needs("feature:idempotency-key")
 def test_a_repeated_request_with_the_same_key_makes_one_message(svix, app):
     options = MessageCreateOptions(idempotency_key=unique("key"))
     first, second = (svix.message.create(app.id, event(), options) for _ in range(2))
@@ -92,7 +91,6 @@ def test_a_repeated_request_with_the_same_key_makes_one_message(svix, app):
     assert len(svix.message.list(app.id).data) == 1
 
 
-@needs("feature:tags")
 def test_messages_are_found_by_their_tags(svix, app):
     made = svix.message.create(app.id, event(tags=["red", "big"]))
     svix.message.create(app.id, event())
@@ -100,7 +98,6 @@ def test_messages_are_found_by_their_tags(svix, app):
     assert [message.id for message in svix.message.list(app.id, MessageListOptions(tag="red")).data] == [made.id]
 
 
-@needs("feature:raw-payload")
 def test_a_raw_payload_arrives_byte_for_byte(svix, app, subscribe):
     name, endpoint = subscribe()
     raw = '{ "a":1.0,\n "a": 2 }'
@@ -110,7 +107,6 @@ def test_a_raw_payload_arrives_byte_for_byte(svix, app, subscribe):
     verified(svix.endpoint.get_secret(app.id, endpoint.id).key, came)
 
 
-@needs("v1.message.precheck")
 def test_whether_anybody_would_get_a_message_is_known_beforehand(svix, app, subscribe):
     subscribe(channels=["eu"])
     for channel, active in (("eu", True), ("us", False)):
@@ -118,7 +114,6 @@ def test_whether_anybody_would_get_a_message_is_known_beforehand(svix, app, subs
         assert svix.message.precheck(app.id, precheck).active is active
 
 
-@needs("v1.message.expunge-content")
 def test_a_messages_content_is_expunged(svix, app, payload):
     made = svix.message.create(app.id, event())
     assert svix.message.expunge_content(app.id, made.id) is None
@@ -126,7 +121,6 @@ def test_a_messages_content_is_expunged(svix, app, payload):
     refused(404, svix.message.expunge_content, app.id, "unknown")
 
 
-@needs("v1.message.bulk-expunge-content")
 def test_the_contents_of_many_messages_are_expunged_with_a_result_for_each(svix, app, payload):
     gone, kept = (svix.message.create(app.id, event()).id for _ in range(2))
     svix.message.create(app.id, event(event_id="evt-2"))
@@ -137,7 +131,6 @@ def test_the_contents_of_many_messages_are_expunged_with_a_result_for_each(svix,
     assert payload(kept) == PAYLOAD
 
 
-@needs("v1.message.expunge-all-contents", "v1.background-task.get")
 def test_all_contents_of_an_application_are_expunged(svix, app, payload, finished):
     made = svix.message.create(app.id, event())
     task = svix.message.expunge_all_contents(app.id)

@@ -1,7 +1,7 @@
 import base64
 import secrets
 
-from support import needs, refused, unique, walk
+from support import refused, unique, walk
 from svix.api import OperationalWebhookEndpointListOptions
 from svix.models import (
     OperationalWebhookEndpointHeadersIn,
@@ -13,7 +13,6 @@ from svix.models import (
 URL = "https://example.com/hook"
 
 
-@needs("v1.operational-webhook.endpoint.create")
 def test_an_endpoint_for_operational_webhooks_is_created_replaced_listed_and_deleted(svix):
     operational = svix.operational_webhook.endpoint
     uid = unique("operational")
@@ -33,7 +32,6 @@ def test_an_endpoint_for_operational_webhooks_is_created_replaced_listed_and_del
     refused(404, operational.get, made.id)
 
 
-@needs("v1.operational-webhook.endpoint.rotate-secret")
 def test_an_operational_endpoint_has_a_secret_and_headers(svix):
     operational = svix.operational_webhook.endpoint
     id = operational.create(OperationalWebhookEndpointIn(url=URL)).id

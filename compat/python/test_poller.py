@@ -1,9 +1,8 @@
-from support import ago, needs, new_poller, refused
+from support import ago, new_poller, refused
 from svix.api import MessagePollerConsumerPollOptions, MessagePollerPollOptions
 from svix.models import MessageIn, PollingEndpointConsumerSeekIn
 
 
-@needs("v1.message.poller.poll")
 def test_a_customer_fetches_messages_instead_of_being_sent_them(svix, app):
     sink = new_poller(app.id)
     ids = [
@@ -27,7 +26,6 @@ def test_a_customer_fetches_messages_instead_of_being_sent_them(svix, app):
     refused(404, svix.message.poller.poll, app.id, "unknown")
 
 
-@needs("v1.message.poller.consumer-poll", "v1.message.poller.consumer-seek")
 def test_a_consumer_has_a_position_of_its_own(svix, app):
     poller = svix.message.poller
     sink = new_poller(app.id)

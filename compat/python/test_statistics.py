@@ -1,11 +1,8 @@
-from support import ago, needs, refused, unique
+from support import ago, refused, unique
 from svix.api import BackgroundTaskListOptions
 from svix.models import AppUsageStatsIn, BackgroundTaskStatus, BackgroundTaskType, MessageIn
 
-TASKS = ("v1.background-task.list", "v1.background-task.get")
 
-
-@needs(*TASKS, "v1.statistics.aggregate-app-stats")
 def test_the_use_of_applications_is_counted_by_a_task(svix, app, finished):
     svix.message.create(app.id, MessageIn(event_type="order.created", payload={}))
     unknown = unique("unknown")
@@ -24,7 +21,6 @@ def test_the_use_of_applications_is_counted_by_a_task(svix, app, finished):
     refused(404, svix.background_task.get, "qtask_00000000000000000000000000")
 
 
-@needs(*TASKS, "v1.statistics.aggregate-event-types")
 def test_the_use_of_event_types_is_counted_by_a_task(svix, finished):
     task = svix.statistics.aggregate_event_types()
     assert task.task == "event-type.aggregate"
