@@ -83,6 +83,7 @@ func (s *Store) sealUp(ctx context.Context) error {
 var sealedColumns = []struct{ table, column string }{
 	{"endpoint", "headers"},
 	{"endpoint", "secrets"},
+	{"poller", "secrets"},
 }
 
 // sealFirst seals all that was written in the clear, and leaves no copy of it in the log.
