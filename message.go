@@ -2,7 +2,7 @@ package posthorn
 
 import "time"
 
-// Payload retention, in whole days.
+// Payload retention. MinRetention is the least in whole days; in hours, it can be less.
 const (
 	DefaultRetention = 90 * 24 * time.Hour
 	MinRetention     = 5 * 24 * time.Hour

@@ -15,8 +15,13 @@ type BroadcastInput struct {
 	EventID   string `json:",omitempty"` // an application that has a message with this one is passed over
 	EventType string
 	Channels  []string      `json:",omitempty"`
+	Tags      []string      `json:",omitempty"`
 	Payload   []byte        // byte for byte what receivers get
 	Retention time.Duration // of the payload
+
+	PayloadVersion string            `json:",omitempty"`
+	Variants       map[string][]byte `json:",omitempty"`
+	Warnings       []string          `json:",omitempty"`
 }
 
 // PurgeInput is what a PurgeContent task is given. The application is the task's.

@@ -22,7 +22,8 @@ func (a *Activities) broadcastStep(ctx context.Context, s *broadcasting) (done b
 	err = each(ctx, apps.Items, func(ctx context.Context, i int, app posthorn.Application) (err error) {
 		sent[i], err = a.post(ctx, posthorn.Message{
 			ID: posthorn.MessageID.Derive(at, s.Task.ID, app.ID), AppID: app.ID, EventID: s.Input.EventID,
-			EventType: s.Input.EventType, Channels: s.Input.Channels, Payload: s.Input.Payload,
+			EventType: s.Input.EventType, Channels: s.Input.Channels, Tags: s.Input.Tags, Payload: s.Input.Payload,
+			PayloadVersion: s.Input.PayloadVersion, Variants: s.Input.Variants, Warnings: s.Input.Warnings,
 			CreatedAt: at, ExpiresAt: at.Add(s.Input.Retention),
 		})
 		if err != nil {

@@ -17,7 +17,7 @@ type attemptHeadersOut struct {
 func showAttemptHeaders(a posthorn.Attempt) attemptHeadersOut {
 	out := attemptHeadersOut{SentHeaders: map[string]string{}, Sensitive: []string{}}
 	for name, value := range a.Sent {
-		if isSensitiveHeader(name) {
+		if posthorn.IsSensitiveHeader(name) {
 			out.Sensitive = append(out.Sensitive, name)
 		} else {
 			out.SentHeaders[name] = value

@@ -178,7 +178,7 @@ func (s *Server) addEndpoint(ctx context.Context, appRef string, in *endpointIn)
 	if made.Headers, err = checkHeaders(in.Headers); err != nil {
 		return nil, err
 	}
-	if err := cmp.Or(s.checkEndpoint(ctx, &made), s.checkPins(ctx, &in.EndpointVersions)); err != nil {
+	if err := problems(s.checkEndpoint(ctx, &made), s.checkPins(ctx, &in.EndpointVersions)); err != nil {
 		return nil, err
 	}
 	if err := s.store.CreateEndpoint(ctx, made); err != nil {
@@ -214,7 +214,7 @@ func (s *Server) updateEndpoint(ctx context.Context, in *updateEndpointIn) (*ans
 	made := newEndpoint(owner.ID, s.newKey(), s.clock())
 	made.UID = in.Body.UID
 	in.Body.replace(&made)
-	if err := cmp.Or(s.checkEndpoint(ctx, &made), s.checkPins(ctx, &in.Body.EndpointVersions)); err != nil {
+	if err := problems(s.checkEndpoint(ctx, &made), s.checkPins(ctx, &in.Body.EndpointVersions)); err != nil {
 		return nil, err
 	}
 	changed, err := s.store.UpdateEndpoint(ctx, owner.ID, in.EndpointID, func(e *posthorn.Endpoint) error {
@@ -252,7 +252,7 @@ func (s *Server) patchEndpoint(ctx context.Context, in *patchEndpointIn) (*answe
 	p := in.Body
 	subscriptions := p.EventTypes.or(p.FilterTypes)
 	// The catalogue is consulted before the transaction begins: inside it, the store can't be asked.
-	if err := cmp.Or(s.checkSubscriptions(ctx, subscriptions.Value), s.checkPins(ctx, &p.EndpointVersions)); err != nil {
+	if err := problems(s.checkSubscriptions(ctx, subscriptions.Value), s.checkPins(ctx, &p.EndpointVersions)); err != nil {
 		return nil, err
 	}
 	changed, err := s.store.UpdateEndpoint(ctx, owner.ID, in.EndpointID, func(e *posthorn.Endpoint) error {

@@ -30,7 +30,7 @@ func (s *Server) getHeaders(ctx context.Context, in *EndpointPath) (*answer[endp
 	}
 	out := endpointHeadersOut{Headers: map[string]string{}, Sensitive: []string{}}
 	for name, value := range found.Headers {
-		if isSensitiveHeader(name) {
+		if posthorn.IsSensitiveHeader(name) {
 			out.Sensitive = append(out.Sensitive, name)
 		} else {
 			out.Headers[name] = value

@@ -30,7 +30,7 @@ type EventTypeUpdate struct {
 }
 
 func (in *EventTypeUpdate) check() error {
-	return cmp.Or(checkSchemas(in.Schemas.Value), checkFlags(in.flags().Value))
+	return problems(checkSchemas(in.Schemas.Value), checkFlags(in.flags().Value))
 }
 
 func (in *EventTypeUpdate) flags() Optional[[]string] {
@@ -155,7 +155,7 @@ type updateEventTypeIn struct {
 }
 
 func (s *Server) updateEventType(ctx context.Context, in *updateEventTypeIn) (*answerWith[eventTypeOut], error) {
-	if err := cmp.Or(checkName("path.event_type_name", in.Name, maxName), in.Body.check()); err != nil {
+	if err := problems(checkName("path.event_type_name", in.Name, maxName), in.Body.check()); err != nil {
 		return nil, err
 	}
 	changed, err := s.store.UpdateEventType(ctx, callerOf(ctx).org, in.Name, func(et *posthorn.EventType) error {
@@ -181,7 +181,7 @@ type patchEventTypeIn struct {
 func (s *Server) patchEventType(ctx context.Context, in *patchEventTypeIn) (*answer[eventTypeOut], error) {
 	p := in.Body
 	flags := p.FeatureFlags.or(flagList(p.FeatureFlag))
-	if err := cmp.Or(checkSchemas(p.Schemas.Value), checkFlags(flags.Value)); err != nil {
+	if err := problems(checkSchemas(p.Schemas.Value), checkFlags(flags.Value)); err != nil {
 		return nil, err
 	}
 	flags.Value = unique(flags.Value)

@@ -21,6 +21,9 @@ type eventExampleIn struct {
 	Payload      Optional[object] `json:"payload,omitzero" doc:"Sent instead of an example."`
 }
 
+// custom reports whether the caller brings the payload, which is then checked like that of any message.
+func (in *eventExampleIn) custom() bool { return in.Payload.Set && !in.Payload.Null }
+
 type sendExampleIn struct {
 	EndpointPath
 	Body eventExampleIn
@@ -40,8 +43,14 @@ func (s *Server) sendExample(ctx context.Context, in *sendExampleIn) (*answer[me
 	if to.Disabled {
 		return nil, fail(http.StatusBadRequest, "endpoint_disabled", "The endpoint is disabled; enable it first, or use msg/test-attempt, which sends nevertheless")
 	}
-	m := (&messageIn{EventType: in.Body.EventType, Payload: payload}).message(to.AppID, s.clock())
+	body := &messageIn{EventType: in.Body.EventType, Payload: payload}
+	m := body.message(to.AppID, s.clock())
 	m.PayloadVersion, m.OnlyEndpoint = version, to.ID
+	if in.Body.custom() {
+		if err := s.consultCatalogue(ctx, body, &m); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.store.CreateMessage(ctx, m); err != nil {
 		return nil, err
 	}
@@ -58,7 +67,6 @@ func (s *Server) example(ctx context.Context, in *eventExampleIn, pinned string)
 	if err != nil {
 		return nil, "", err
 	}
-	custom := in.Payload.Set && !in.Payload.Null
 	switch {
 	case known == nil && in.EventType != pingType:
 		return nil, "", invalidField("body.eventType", "There is no event type %q", in.EventType)
@@ -72,7 +80,7 @@ func (s *Server) example(ctx context.Context, in *eventExampleIn, pinned string)
 		}
 	}
 	switch {
-	case custom:
+	case in.custom():
 		return in.Payload.Value, version, nil
 	case version == "" && in.EventType == pingType:
 		return pingPayload, "", nil
@@ -109,7 +117,7 @@ func (s *Server) testAttempt(ctx context.Context, in *testAttemptIn) (*answer[me
 	m.OnlyEndpoint = to.ID
 	err = s.store.CreateManualMessage(ctx, m)
 	if posthorn.CodeOf(err) == posthorn.Conflict {
-		return nil, posthorn.Errorf(posthorn.Conflict, "A message with this eventId exists already")
+		return nil, errEventIDTaken()
 	}
 	if err != nil {
 		return nil, err

@@ -227,7 +227,8 @@ func parseMessageAt(at string, body []byte) (*messageIn, error) {
 		if !ok {
 			return nil, notJSON(err.Error())
 		}
-		mistyped = invalidField(strings.TrimSuffix("body."+wrong.Field, "."), "must not be a JSON %s", wrong.Value)
+		field := strings.TrimPrefix(wrong.Field, "MessageVersions.") // embedding is not for callers to know
+		mistyped = invalidField(strings.TrimSuffix("body."+field, "."), "must not be a JSON %s", wrong.Value)
 		if wrong.Field == "" {
 			return nil, within(at, mistyped)
 		}

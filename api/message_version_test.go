@@ -53,6 +53,8 @@ func TestPayloadValidation(t *testing.T) {
 		{name: "checks a raw payload", method: "POST", path: path, body: `{"eventType":"reject","payload":{},"transformationsParams":{"rawPayload":"{\"id\":true,\"items\":[]}"}}`, status: 422, contains: []string{`"loc":["body","transformationsParams","rawPayload","id"]`}},
 		{name: "refuses a raw payload that isn't JSON", method: "POST", path: path, body: `{"eventType":"reject","payload":{},"transformationsParams":{"rawPayload":"<a/>"}}`, status: 422, contains: []string{"must be JSON"}},
 		{name: "refuses numbers that nobody can read", method: "POST", path: path, body: `{"eventType":"reject","payload":{"id":1e999999999,"items":[]}}`, status: 422, contains: []string{"too large"}},
+		{name: "refuses a version that is no string, by its name", method: "POST", path: path, body: `{"eventType":"reject","payloadVersion":3,"payload":{}}`, status: 422, contains: []string{`"loc":["body","payloadVersion"]`}},
+		{name: "checks what goes to everybody", method: "POST", path: "/msg/broadcast", body: `{"eventType":"reject","payload":{"id":"x"}}`, status: 422, contains: []string{`"loc":["body","payload","id"]`}},
 		{name: "accepts all where there is no schema", method: "POST", path: path, body: `{"eventType":"bare","payload":{"a":1}}`, status: 202, excludes: []string{"payloadVersion", "warnings"}},
 		{name: "accepts all of an unknown event type", method: "POST", path: path, body: `{"eventType":"unknown","payload":{"a":1}}`, status: 202, excludes: []string{"payloadVersion", "warnings"}},
 		{name: "accepts all where it is off", method: "POST", path: path, body: `{"eventType":"off","payload":{"a":1}}`, status: 202, contains: []string{`"payloadVersion":"2"`}, excludes: []string{"warnings"}},
@@ -155,6 +157,7 @@ func TestSendExample(t *testing.T) {
 	b.eventType("two", "off", `{"1":{"examples":[{"n":1.0},{"n":2}]},"3":{"examples":[{"n":3}]}}`)
 	b.eventType("late", "off", `{"2":{"examples":[{"n":2}]},"10":{"examples":[{"n":10}]}}`)
 	b.eventType("made", "off", `{"1":{"type":"object","required":["id"],"properties":{"id":{"type":"string","format":"uuid"},"n":{"type":"integer","minimum":7},"l":{"type":"array","items":{"$ref":"#/definitions/x"}}},"definitions":{"x":{"enum":["p","q"]}}}}`)
+	b.eventType("strict", "reject", `{"1":{"properties":{"n":{"type":"integer"}}}}`)
 	b.eventType("none", "off", `{}`)
 	b.eventType("odd", "off", `{"1":{"type":"string"}}`)
 	path := "/app/" + app + "/endpoint/"
@@ -167,6 +170,7 @@ func TestSendExample(t *testing.T) {
 		{name: "of the newest version where there is no 1", method: "POST", path: path + "{ep}/send-example", body: `{"eventType":"late"}`, status: 200, contains: []string{`"payload":{"n":10}`}},
 		{name: "made from a schema that has none", method: "POST", path: path + "{ep}/send-example", body: `{"eventType":"made"}`, status: 200, contains: []string{`"payload":{"id":"3f0b2c64-9d1e-4c1b-8a57-2f6d1f0c9a11","l":["p"],"n":7}`}},
 		{name: "that the caller brings along", method: "POST", path: path + "{ep}/send-example", body: `{"eventType":"none","payload":{"own": 1}}`, status: 200, contains: []string{`"payload":{"own":1}`}},
+		{name: "that the caller brings along, and the schema doesn't allow", method: "POST", path: path + "{ep}/send-example", body: `{"eventType":"strict","payload":{"n":"secret1"}}`, status: 422, contains: []string{`"loc":["body","payload","n"]`}, excludes: []string{"secret1"}},
 		{name: "of no event type without a schema", method: "POST", path: path + "{ep}/send-example", body: `{"eventType":"none"}`, status: 422, contains: []string{`"loc":["body","eventType"]`, "none has no schema"}},
 		{name: "of no schema that excludes objects", method: "POST", path: path + "{ep}/send-example", body: `{"eventType":"odd"}`, status: 422, contains: []string{"none could be made up"}},
 		{name: "of no event type that isn't there", method: "POST", path: path + "{ep}/send-example", body: `{"eventType":"nope"}`, status: 422, contains: []string{`"loc":["body","eventType"]`, `There is no event type \"nope\"`}},

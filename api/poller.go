@@ -64,7 +64,7 @@ func (s *Server) poller(ctx context.Context, path PollerPath) (posthorn.Poller, 
 
 // checkPoller checks what the input has made of a poller.
 func (s *Server) checkPoller(ctx context.Context, p *posthorn.Poller) error {
-	if err := cmp.Or(
+	if err := problems(
 		checkUID("body.uid", posthorn.PollerID, p.UID),
 		checkNames("body.eventTypes", p.EventTypes, 0, maxName),
 		checkNames("body.channels", p.Channels, maxEndpointChannels, maxChannel),

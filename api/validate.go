@@ -176,8 +176,6 @@ var (
 	}
 )
 
-func isSensitiveHeader(name string) bool { return posthorn.IsSensitiveHeader(name) }
-
 func checkHeader(name, value string) error {
 	const field = "body.headers"
 	lower := strings.ToLower(name)

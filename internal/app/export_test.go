@@ -14,21 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// organisation calls the API above the test's application.
-func (b *bundle) organisation(method, path, body string) (int, []byte) {
-	b.t.Helper()
-	req, err := http.NewRequestWithContext(b.ctx, method, b.app.URL()+"/api/v1"+path, strings.NewReader(body))
-	require.NoError(b.t, err)
-	req.Header.Set("Authorization", "Bearer "+b.token)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(b.t, err)
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	require.NoError(b.t, err)
-	return res.StatusCode, answer
-}
-
 func TestExportOfTheCatalogue(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -37,10 +22,10 @@ func TestExportOfTheCatalogue(t *testing.T) {
 		`{"name":"` + name + `","description":"An order.","featureFlags":["beta"],"payloadValidation":"warn","schemas":{"2":{"type":"object","required":["sku"]},"1":{"type":"object"}}}`,
 		`{"name":"` + name + `.old","description":"","archived":true}`,
 	} {
-		status, answer := b.organisation(http.MethodPost, "/event-type", body)
+		status, answer := b.above(http.MethodPost, "/event-type", body)
 		require.Equal(t, http.StatusCreated, status, "%s", answer)
 	}
-	status, answer := b.organisation(http.MethodPost, "/event-type/export/openapi", "")
+	status, answer := b.above(http.MethodPost, "/event-type/export/openapi", "")
 	require.Equal(t, http.StatusAccepted, status, "%s", answer)
 	var task struct {
 		ID, Status, Task string
@@ -52,7 +37,7 @@ func TestExportOfTheCatalogue(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(answer, &task))
 	require.Eventually(t, func() bool {
-		status, answer = b.organisation(http.MethodGet, "/background-task/"+task.ID, "")
+		status, answer = b.above(http.MethodGet, "/background-task/"+task.ID, "")
 		require.Equal(t, http.StatusOK, status, "%s", answer)
 		require.NoError(t, json.Unmarshal(answer, &task))
 		return task.Status != "running"
@@ -86,7 +71,7 @@ func TestExportOfTheCatalogue(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, string(task.Data.Spec), string(content))
 
-	status, answer = b.organisation(http.MethodPost, "/event-type/import/openapi", `{"dryRun":true,"spec":`+string(task.Data.Spec)+`}`)
+	status, answer = b.above(http.MethodPost, "/event-type/import/openapi", `{"dryRun":true,"spec":`+string(task.Data.Spec)+`}`)
 	require.Equal(t, http.StatusOK, status, "%s", answer)
 	require.NotContains(t, string(answer), `"deprecated":true`)
 }

@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -122,7 +122,13 @@ func (b *bundle) send(eventType, payload string) string {
 // request calls the API below the test's application.
 func (b *bundle) request(method, path, body string) (int, []byte) {
 	b.t.Helper()
-	req, err := http.NewRequestWithContext(b.ctx, method, b.app.URL()+"/api/v1/app/"+b.appID+path, bytes.NewBufferString(body))
+	return b.above(method, "/app/"+b.appID+path, body)
+}
+
+// above calls the API above the test's application.
+func (b *bundle) above(method, path, body string) (int, []byte) {
+	b.t.Helper()
+	req, err := http.NewRequestWithContext(b.ctx, method, b.app.URL()+"/api/v1"+path, strings.NewReader(body))
 	require.NoError(b.t, err)
 	req.Header.Set("Authorization", "Bearer "+b.token)
 	req.Header.Set("Content-Type", "application/json")

@@ -3,7 +3,6 @@ package app_test
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -29,18 +28,11 @@ func own(t *testing.T) (*bundle, string) {
 	return setupOn(t, a), dir
 }
 
-// call calls the API outside of the test's application.
+// call calls the API above the test's application, and demands a status.
 func (b *bundle) call(method, path, body string, status int) json.RawMessage {
 	b.t.Helper()
-	req, err := http.NewRequestWithContext(b.ctx, method, b.app.URL()+"/api/v1"+path, strings.NewReader(body))
-	require.NoError(b.t, err)
-	req.Header.Set("Authorization", "Bearer "+b.token)
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(b.t, err)
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	require.NoError(b.t, err)
-	require.Equal(b.t, status, res.StatusCode, "%s %s: %s", method, path, answer)
+	got, answer := b.above(method, path, body)
+	require.Equal(b.t, status, got, "%s %s: %s", method, path, answer)
 	return answer
 }
 
@@ -174,7 +166,9 @@ func TestBroadcast(t *testing.T) {
 		_, err := b.svix.Endpoint.Create(b.ctx, app, &svix.EndpointIn{Url: r.URL + "/" + app})
 		require.NoError(t, err)
 	}
-	body := `{"eventType":"terms.changed","eventId":"terms-2","payload":{ "p4yl0ad" : 2.0 }}`
+	pinned := newReceiver(t, nil)
+	b.call("POST", "/app/"+apps[0]+"/endpoint", fmt.Sprintf(`{"url":%q,"payloadVersion":"1"}`, pinned.URL), http.StatusCreated)
+	body := `{"eventType":"terms.changed","eventId":"terms-2","payload":{ "p4yl0ad" : 2.0 },"payloadVersion":"2","payloads":{"1":{"old" : 1}},"tags":["legal"]}`
 	task := b.began(b.call("POST", "/msg/broadcast", body, http.StatusAccepted))
 	require.JSONEq(t, `{"sent":7,"skipped":0}`, b.ended(task, posthorn.TaskFinished))
 	got := map[string]int{}
@@ -185,7 +179,11 @@ func TestBroadcast(t *testing.T) {
 	require.Len(t, got, 7)
 	for _, app := range apps {
 		require.Equal(t, 1, got[app])
+		require.Contains(t, string(b.call("GET", "/app/"+app+"/msg?tag=legal", "", http.StatusOK)), `"eventId":"terms-2"`)
 	}
+	old := pinned.wait(t, 1)[0]
+	require.Equal(t, `{"old" : 1}`, string(old.body))
+	require.Equal(t, "1", old.header.Get(posthorn.HeaderPayloadVersion))
 	again := b.began(b.call("POST", "/msg/broadcast", body, http.StatusAccepted))
 	require.JSONEq(t, `{"sent":0,"skipped":7}`, b.ended(again, posthorn.TaskFinished))
 

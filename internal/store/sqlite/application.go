@@ -22,7 +22,7 @@ func (s *Store) CreateApplication(ctx context.Context, app posthorn.Application)
 	defer annotate(&err, "creating application %s", app.ID)
 	return s.write(ctx, func(ctx context.Context, tx *statements) error {
 		_, err := tx.exec(ctx,
-			"INSERT INTO application ("+applicationColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?)", applicationFields(&app)...)
+			"INSERT INTO application ("+applicationColumns+") VALUES ("+placeholders(applicationColumns)+")", applicationFields(&app)...)
 		return uniqueApplication(err, &app)
 	})
 }
@@ -50,7 +50,7 @@ func (s *Store) UpdateApplication(
 		},
 		func(ctx context.Context, tx *statements, app *posthorn.Application) error {
 			_, err := tx.exec(ctx,
-				"UPDATE application SET ("+applicationColumns+") = (?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?",
+				"UPDATE application SET ("+applicationColumns+") = ("+placeholders(applicationColumns)+") WHERE id = ?",
 				append(applicationFields(app), app.ID)...)
 			return uniqueApplication(err, app)
 		})

@@ -34,7 +34,7 @@ func (s *Store) CreateClaim(ctx context.Context, c store.Claim) (err error) {
 // insertClaim looks for an expired claim only where the insert fails, because hardly any key is used twice.
 func insertClaim(ctx context.Context, tx *statements, c *store.Claim) error {
 	insert := func() error {
-		_, err := tx.exec(ctx, "INSERT INTO claim ("+claimColumns+") VALUES (?, ?, ?, ?, ?, ?, ?)", claimFields(c)...)
+		_, err := tx.exec(ctx, "INSERT INTO claim ("+claimColumns+") VALUES ("+placeholders(claimColumns)+")", claimFields(c)...)
 		return err
 	}
 	err := insert()

@@ -76,7 +76,7 @@ func (s *Store) moveConsumer(
 			return err
 		}
 		if known {
-			_, err = tx.exec(ctx, "UPDATE poller_consumer SET ("+consumerColumns+") = (?, ?, ?, ?, ?) WHERE poller_id = ? AND name = ?",
+			_, err = tx.exec(ctx, "UPDATE poller_consumer SET ("+consumerColumns+") = ("+placeholders(consumerColumns)+") WHERE poller_id = ? AND name = ?",
 				append(consumerFields(&c), pollerID, name)...)
 			return err
 		}
@@ -87,7 +87,7 @@ func (s *Store) moveConsumer(
 		if others >= posthorn.MaxConsumers {
 			return posthorn.Errorf(posthorn.LimitReached, "a poller can have %d consumers", posthorn.MaxConsumers)
 		}
-		_, err = tx.exec(ctx, "INSERT INTO poller_consumer ("+consumerColumns+") VALUES (?, ?, ?, ?, ?)", consumerFields(&c)...)
+		_, err = tx.exec(ctx, "INSERT INTO poller_consumer ("+consumerColumns+") VALUES ("+placeholders(consumerColumns)+")", consumerFields(&c)...)
 		return err
 	})
 	if err != nil {

@@ -29,7 +29,7 @@ func (s *Store) CreatePoller(ctx context.Context, p posthorn.Poller) (made posth
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		_, err = tx.exec(ctx, "INSERT INTO poller ("+pollerColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", s.pollerFields(&made)...)
+		_, err = tx.exec(ctx, "INSERT INTO poller ("+pollerColumns+") VALUES ("+placeholders(pollerColumns)+")", s.pollerFields(&made)...)
 		return uniquePoller(err, &p)
 	})
 	if err != nil {
@@ -62,7 +62,7 @@ func (s *Store) UpdatePoller(
 			return err
 		},
 		func(ctx context.Context, tx *statements, p *posthorn.Poller) error {
-			_, err := tx.exec(ctx, "UPDATE poller SET ("+pollerColumns+") = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?",
+			_, err := tx.exec(ctx, "UPDATE poller SET ("+pollerColumns+") = ("+placeholders(pollerColumns)+") WHERE id = ?",
 				append(s.pollerFields(p), p.ID)...)
 			return uniquePoller(err, p)
 		})

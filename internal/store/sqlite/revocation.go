@@ -37,7 +37,7 @@ func revoke(ctx context.Context, tx *statements, r posthorn.Revocation, now time
 		return err
 	}
 	if _, err := tx.exec(ctx,
-		"INSERT INTO revocation ("+revocationColumns+") VALUES (?, ?, ?, ?, ?) ON CONFLICT (org_id, subject, made_before) DO NOTHING",
+		"INSERT INTO revocation ("+revocationColumns+") VALUES ("+placeholders(revocationColumns)+") ON CONFLICT (org_id, subject, made_before) DO NOTHING",
 		revocationFields(&r)...); err != nil {
 		return err
 	}

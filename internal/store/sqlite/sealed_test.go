@@ -49,7 +49,10 @@ func requireHidden(t *testing.T, path string, hidden bool, eps ...posthorn.Endpo
 	}
 	for _, ep := range eps {
 		require.True(t, bytes.Contains(all, []byte(ep.ID)))
-		looked := []string{"the value of the header"}
+		var looked []string
+		for _, value := range ep.Headers {
+			looked = append(looked, value)
+		}
 		for _, s := range ep.Secrets {
 			looked = append(looked, s.Key.Reveal()[5:])
 		}
@@ -104,6 +107,27 @@ func TestSecretsAreSealed(t *testing.T) {
 	require.ErrorIs(t, with(nil, nil), store.ErrSealed)
 	require.ErrorIs(t, with(box(t, "another secret"), nil), store.ErrOtherSecret)
 	require.NoError(t, with(box(t, "a main secret"), func(s *Store) { requireReadable(s, clear, sealed) }))
+}
+
+func TestSecretsOfPollersAreSealed(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "posthorn.db")
+	p := posthorn.Poller{ID: posthorn.PollerID.New(), AppID: "app_1", Secrets: []posthorn.Secret{{Key: signing.NewSymmetricKey()}}}
+	clear, err := Open(t.Context(), Options{Path: path})
+	require.NoError(t, err)
+	_, err = clear.CreatePoller(t.Context(), p)
+	require.NoError(t, err)
+	require.NoError(t, clear.Close())
+	in := posthorn.Endpoint{ID: p.ID, Secrets: p.Secrets}
+	requireHidden(t, path, false, in)
+
+	sealed, err := Open(t.Context(), Options{Path: path, Box: box(t, "a main secret")})
+	require.NoError(t, err)
+	requireHidden(t, path, true, in)
+	got, err := sealed.Poller(t.Context(), p.AppID, p.ID)
+	require.NoError(t, err)
+	require.True(t, p.Secrets[0].Key.Equal(got.Secrets[0].Key))
+	require.NoError(t, sealed.Close())
 }
 
 func TestSealedSecretsAreBoundToTheirRow(t *testing.T) {
