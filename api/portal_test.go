@@ -5,15 +5,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/internal/tooltest"
 )
 
 // The page in a real browser, where there is one.
 func TestPortalInABrowser(t *testing.T) {
 	t.Parallel()
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("there is no chromium here")
-	}
+	browser := tooltest.Find(t, "chromium")
 	b := setup(t)
 	app := b.must(201, "POST", "/app", `{"name":"Acme <b>bold</b>"}`)
 	b.endpoint(app, `{"url":"https://example.com/hook","description":"<script>document.title='broken'</script>"}`)

@@ -27,7 +27,7 @@ var oldGoMethods = map[string]string{
 	"Application.Patch":                        "v1.application.patch",
 	"Application.Update":                       "v1.application.update",
 	"Authentication.AppPortalAccess":           "v1.authentication.app-portal-access",
-	"Authentication.DashboardAccess":           "- deprecated; AppPortalAccess does it",
+	"Authentication.DashboardAccess":           "v1.authentication.dashboard-access",
 	"Authentication.Logout":                    "v1.authentication.logout",
 	"Endpoint.Create":                          "v1.endpoint.create",
 	"Endpoint.Delete":                          "v1.endpoint.delete",
@@ -69,7 +69,7 @@ var oldGoMethods = map[string]string{
 	"MessageAttempt.List":                      "v1.message-attempt.list-by-msg",
 	"MessageAttempt.ListAttemptedDestinations": "v1.message-attempt.list-attempted-destinations",
 	"MessageAttempt.ListAttemptedMessages":     "v1.message-attempt.list-attempted-messages",
-	"MessageAttempt.ListAttemptsForEndpoint":   "- an older list of what ListByMsg lists",
+	"MessageAttempt.ListAttemptsForEndpoint":   "v1.message-attempt.list-by-endpoint-deprecated",
 	"MessageAttempt.ListByEndpoint":            "v1.message-attempt.list-by-endpoint",
 	"MessageAttempt.ListByMsg":                 "v1.message-attempt.list-by-msg",
 	"MessageAttempt.Resend":                    "v1.message-attempt.resend",
@@ -256,6 +256,9 @@ func testOldGo(t *testing.T, through *recorder, s *server, customer *receiver) {
 		require.NoError(t, err)
 		require.Len(t, byEndpoint.Data, 2)
 		require.False(t, byEndpoint.Done)
+		ofBoth, err := c.MessageAttempt.ListAttemptsForEndpoint(ctx, app.Id, message.Id, down.Id, nil)
+		require.NoError(t, err)
+		require.Len(t, ofBoth.Data, 3)
 		attempted, err := c.MessageAttempt.ListAttemptedMessages(ctx, app.Id, up.Id, nil)
 		require.NoError(t, err)
 		require.Len(t, attempted.Data, 1)
@@ -295,12 +298,16 @@ func testOldGo(t *testing.T, through *recorder, s *server, customer *receiver) {
 	t.Run("access and its end", func(t *testing.T) {
 		access, err := c.Authentication.AppPortalAccess(ctx, app.Id, &svix.AppPortalAccessIn{})
 		require.NoError(t, err)
-		limited := newOldGo(t, through.url, access.Token)
-		_, err = limited.Application.Get(ctx, app.Id)
+		dashboard, err := c.Authentication.DashboardAccess(ctx, app.Id)
 		require.NoError(t, err)
-		require.NoError(t, limited.Authentication.Logout(ctx))
-		_, err = limited.Application.Get(ctx, app.Id)
-		require.Error(t, err)
+		for _, token := range []string{access.Token, dashboard.Token} {
+			limited := newOldGo(t, through.url, token)
+			_, err = limited.Application.Get(ctx, app.Id)
+			require.NoError(t, err)
+			require.NoError(t, limited.Authentication.Logout(ctx))
+			_, err = limited.Application.Get(ctx, app.Id)
+			require.Error(t, err)
+		}
 	})
 
 	t.Run("usage", func(t *testing.T) {

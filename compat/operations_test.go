@@ -14,6 +14,7 @@ v1.application.count-active                        GET    /app/stats/count-activ
 v1.application.stats.attempts                      GET    /app/{app_id}/stats/attempts
 
 v1.authentication.app-portal-access                POST   /auth/app-portal-access/{app_id}
+v1.authentication.dashboard-access                  POST   /auth/dashboard-access/{app_id}
 v1.authentication.logout                           POST   /auth/logout
 v1.authentication.expire-all                       POST   /auth/app/{app_id}/expire-all
 v1.authentication.whoami                           GET    /auth/whoami
@@ -69,6 +70,8 @@ v1.message.poller.consumer-seek                    POST   /app/{app_id}/poller/{
 v1.message-attempt.list-by-endpoint                GET    /app/{app_id}/attempt/endpoint/{endpoint_id}
 v1.message-attempt.count-by-endpoint               GET    /app/{app_id}/attempt/endpoint/{endpoint_id}/count
 v1.message-attempt.list-by-msg                     GET    /app/{app_id}/attempt/msg/{msg_id}
+v1.message-attempt.list-by-msg-deprecated           GET    /app/{app_id}/msg/{msg_id}/attempt
+v1.message-attempt.list-by-endpoint-deprecated      GET    /app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/attempt
 v1.message-attempt.get                             GET    /app/{app_id}/msg/{msg_id}/attempt/{attempt_id}
 v1.message-attempt.get-headers                     GET    /app/{app_id}/msg/{msg_id}/attempt/{attempt_id}/headers
 v1.message-attempt.expunge-content                 DELETE /app/{app_id}/msg/{msg_id}/attempt/{attempt_id}/content

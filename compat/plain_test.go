@@ -97,6 +97,18 @@ func testWithoutSDK(t *testing.T, p plain, customer *receiver) {
 		require.Zero(t, count("?status=2"))
 	})
 
+	t.Run("the attempts of a message are listed by their older addresses", func(t *testing.T) {
+		app, endpoint := subscribed(t, "up-older")
+		message := send(t, app, order)
+		attempt := sent(t, app, message)
+		for _, path := range []string{"/attempt", "/endpoint/" + endpoint + "/attempt"} {
+			var list struct{ Data []struct{ ID string } }
+			p.must(t, http.MethodGet, "/app/"+app+"/msg/"+message+path, nil, &list)
+			require.Len(t, list.Data, 1)
+			require.Equal(t, attempt, list.Data[0].ID)
+		}
+	})
+
 	t.Run("a payload is read as it was sent", func(t *testing.T) {
 		app, _ := subscribed(t, "up-raw")
 		var raw struct{ Payload string }

@@ -28,6 +28,10 @@ func TestAccessForACustomer(t *testing.T) {
 	require.Equal(t, "Fresh", app.Name)
 	_, err = customer.Application.List(t.Context(), nil)
 	refused(t, http.StatusForbidden, "insufficient access", err)
+	dashboard, err := b.Authentication.DashboardAccess(t.Context(), uid, nil) //nolint:staticcheck // deprecated, and called by old programs
+	require.NoError(t, err)
+	_, err = client(t, dashboard.Token).Application.Get(t.Context(), uid)
+	require.NoError(t, err)
 	reader := client(t, b.access(b.app, svix.AppPortalAccessIn{ReadOnly: to(true)}))
 	_, err = reader.Endpoint.List(t.Context(), b.app, nil)
 	require.NoError(t, err)

@@ -32,12 +32,3 @@ func TestMain(m *testing.M) {
 		return code
 	}())
 }
-
-// absent ends a test whose tool is not installed. Where everything has to be, under POSTHORN_CI, that is a failure.
-func absent(t *testing.T, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("POSTHORN_CI") == "1" {
-		t.Fatalf(format, args...)
-	}
-	t.Skipf(format, args...)
-}

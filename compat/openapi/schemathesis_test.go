@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/internal/tooltest"
 )
 
 // Where schemathesis is, and how much of it is wanted, unless the environment says otherwise.
@@ -31,7 +33,7 @@ func TestTheServerKeepsToItsDocument(t *testing.T) {
 	program, err := filepath.Abs(schemathesis)
 	require.NoError(t, err)
 	if _, err := os.Stat(program); err != nil {
-		absent(t, "schemathesis is not installed: run `make clients`")
+		tooltest.Absent(t, "schemathesis is not installed: run `make clients`")
 	}
 	t.Run("with the token of the organisation", func(t *testing.T) {
 		s := newServer(t)
