@@ -21,7 +21,7 @@ const (
 	maxBatchBody = 8 << 20
 	maxBatch     = 1000
 	// maxStarts is how many deliveries of a batch are begun at a time.
-	maxStarts = 32
+	maxStarts = 16
 	// startsFor bounds how long a request begins deliveries. The sweep begins the rest.
 	startsFor = 30 * time.Second
 	// patientFor is how long a large body may take to arrive.
@@ -184,11 +184,13 @@ func (b *batch) createdBefore(ctx context.Context, key *once, bodies []json.RawM
 	return nil
 }
 
-// start begins the deliveries, some at a time, and stops when one can't begin: then it is most likely that none can.
+// start begins the deliveries, some at a time. One that can't begin is tried again while others can; when none can, the
+// rest is left to the sweep.
 func (b *batch) start(ctx context.Context, begin func(context.Context, posthorn.Message) error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startsFor)
 	defer cancel()
 	var failed atomic.Bool
+	var begun atomic.Int64
 	var starts errgroup.Group
 	starts.SetLimit(maxStarts)
 	for i := range b.messages {
@@ -196,15 +198,21 @@ func (b *batch) start(ctx context.Context, begin func(context.Context, posthorn.
 			continue
 		}
 		starts.Go(func() error {
-			if b.delayed[i] = failed.Load() || ctx.Err() != nil; b.delayed[i] {
-				return ctx.Err()
+			for !failed.Load() && ctx.Err() == nil {
+				before := begun.Load()
+				err := begin(ctx, b.messages[i])
+				if err == nil {
+					begun.Add(1)
+					return nil
+				}
+				if begun.Load() == before {
+					failed.Store(true)
+					b.delayed[i] = true
+					return err
+				}
 			}
-			err := begin(ctx, b.messages[i])
-			if err != nil {
-				b.delayed[i] = true
-				failed.Store(true)
-			}
-			return err
+			b.delayed[i] = true
+			return ctx.Err()
 		})
 	}
 	if err := starts.Wait(); err != nil {
