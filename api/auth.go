@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -56,7 +57,7 @@ func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	x.SetHeader("Cache-Control", "no-store") // answers may hold secrets, and differ by token
-	who, err := s.identifyCaller(x)
+	who, err := s.identifyCaller(x.ctx, x.Header("Authorization"))
 	if err == nil {
 		err = s.permit(x, who)
 	}
@@ -72,16 +73,16 @@ func (s *Server) authenticate(ctx huma.Context, next func(huma.Context)) {
 }
 
 // identifyCaller finds out whose request it is. Nothing here depends on what the request is about.
-func (s *Server) identifyCaller(x *exchange) (caller, error) {
-	client := clientOf(x.ctx)
+func (s *Server) identifyCaller(ctx context.Context, authorization string) (caller, error) {
+	client := clientOf(ctx)
 	if !s.clients.admits(client) {
 		return caller{}, posthorn.Errorf(posthorn.Forbidden, "Requests from this address are not allowed")
 	}
-	who, err := s.tokens.verify(x.Header("Authorization"))
+	who, err := s.tokens.verify(authorization)
 	if err != nil {
 		return caller{}, err
 	}
-	if err := s.revocations.check(x.ctx, who); err != nil {
+	if err := s.revocations.check(ctx, who); err != nil {
 		return caller{}, err
 	}
 	if len(who.networks) > 0 && !inside(who.networks, client) {
@@ -92,8 +93,8 @@ func (s *Server) identifyCaller(x *exchange) (caller, error) {
 
 // permit checks what the token may do, and how often.
 func (s *Server) permit(x *exchange, who caller) error {
-	if refusal := s.perToken.take(humagin.Unwrap(x).Writer.Header(), who.org+" "+who.token); refusal != nil {
-		return refusal
+	if err := s.countRequest(humagin.Unwrap(x).Writer.Header(), who); err != nil {
+		return err
 	}
 	metadata := x.Operation().Metadata
 	if metadata[scopeKey] == organisation && who.app != "" {
@@ -101,6 +102,14 @@ func (s *Server) permit(x *exchange, who caller) error {
 	}
 	if need, _ := metadata[needKey].(Capability); !who.may(need) {
 		return posthorn.Errorf(posthorn.Forbidden, "The token is limited and may not do this.")
+	}
+	return nil
+}
+
+// countRequest notes in the headers of the answer where the token's limit stands; 429 if it is exceeded.
+func (s *Server) countRequest(header http.Header, who caller) error {
+	if refusal := s.perToken.take(header, who.org+" "+who.token); refusal != nil {
+		return refusal
 	}
 	return nil
 }

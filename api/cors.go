@@ -9,7 +9,7 @@ import (
 
 // exposedHeaders are those of an answer that pages may read.
 var exposedHeaders = strings.Join([]string{
-	requestIDHeader, limitHeader, remainingHeader, resetHeader, "Retry-After", "Idempotent-Replayed", "WWW-Authenticate",
+	requestIDHeader, limitHeader, remainingHeader, resetHeader, retryAfterHeader, replayedHeader, "WWW-Authenticate",
 }, ", ")
 
 // allowAnyOrigin lets pages of any origin call the API. That is safe because nothing is granted by cookies: a page

@@ -142,7 +142,7 @@ func (s *Server) translateError(ctx context.Context, err error) *failure {
 		// What doesn't answer, and where it is, is not for the caller.
 		f.body = httpErrorOut{Code: wire.code, Detail: wire.detail}
 		s.log.LogAttrs(ctx, slog.LevelWarn, "unavailable", requestID(ctx), slog.Any("error", err), slog.Any("cause", errors.Unwrap(err)))
-		f.header = http.Header{"Retry-After": {"1"}}
+		f.header = http.Header{retryAfterHeader: {"1"}}
 	}
 	return f
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -309,6 +310,27 @@ func TestWebhooksInTheDocument(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a token that was revoked, or may not be used from here, is refused", func(t *testing.T) {
+		t.Parallel()
+		b := b.in(t)
+		revoked := b.issue(Grant{})
+		require.Equal(t, http.StatusNoContent, b.as(revoked, "POST", "/auth/logout", "").status)
+		for token, status := range map[string]int{
+			revoked: http.StatusUnauthorized,
+			b.issue(Grant{Networks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}}): http.StatusForbidden,
+		} {
+			r := b.as(token, "GET", "/openapi.json", "")
+			require.Equal(t, status, r.status, r.body)
+			require.NotContains(t, r.body, "order.created")
+		}
+	})
+	t.Run("a token that may not read the catalogue gets none of it", func(t *testing.T) {
+		t.Parallel()
+		b := b.in(t)
+		r := b.as(b.issue(Grant{Capabilities: []Capability{CreateMessages}}), "GET", "/openapi.json", "")
+		require.Equal(t, http.StatusOK, r.status, r.body)
+		require.NotContains(t, r.body, "#/components/schemas/order.created.1")
+	})
 	t.Run("a token that is no good is refused", func(t *testing.T) {
 		t.Parallel()
 		r := b.in(t).as("garbage", "GET", "/openapi.json", "")

@@ -81,15 +81,15 @@ var headers = map[string]*huma.Header{
 		Description: "How many seconds to wait before the next try.",
 		Schema:      &huma.Schema{Type: huma.TypeInteger, Minimum: new(0.0)},
 	},
-	"RateLimit-Limit": {
+	limitHeader: {
 		Description: "How many requests the limit allows at once. Absent if there is no limit.",
 		Schema:      &huma.Schema{Type: huma.TypeInteger, Minimum: new(1.0)},
 	},
-	"RateLimit-Remaining": {
+	remainingHeader: {
 		Description: "How many of them are left.",
 		Schema:      &huma.Schema{Type: huma.TypeInteger, Minimum: new(0.0)},
 	},
-	"RateLimit-Reset": {
+	resetHeader: {
 		Description: "How many seconds it takes until all are left again.",
 		Schema:      &huma.Schema{Type: huma.TypeInteger, Minimum: new(0.0)},
 	},
@@ -106,7 +106,7 @@ var headers = map[string]*huma.Header{
 func headerRef(name string) *huma.Header { return &huma.Header{Ref: "#/components/headers/" + name} }
 
 // rateHeaders tell where a limit on requests stands.
-var rateHeaders = []string{"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"}
+var rateHeaders = []string{limitHeader, remainingHeader, resetHeader}
 
 // successHeaders are those of an answer of success, of an operation that may be repeated with a key or of another.
 func successHeaders(repeatable bool) map[string]*huma.Header {

@@ -57,7 +57,7 @@ func (l *limiter) take(header http.Header, key string) *failure {
 		return nil
 	}
 	refusal := fail(http.StatusTooManyRequests, "rate_limited", "Too many requests, try again later")
-	refusal.header = http.Header{"Retry-After": {strconv.Itoa(max(l.seconds(1-left), 1))}}
+	refusal.header = http.Header{retryAfterHeader: {strconv.Itoa(max(l.seconds(1-left), 1))}}
 	return refusal
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/internal/catalogue"
 )
 
@@ -66,12 +67,16 @@ func (s *Server) serveDocument(document []byte) (gin.HandlerFunc, error) {
 		}
 		ctx := c.Request.Context()
 		var body []byte
-		who, err := s.tokens.verify(bearer)
+		who, err := s.identifyCaller(ctx, bearer)
 		if err == nil {
-			types, listErr := s.allEventTypes(ctx, who)
-			if err = listErr; err == nil {
-				body, err = whole.with(catalogue.NewWebhooks(types, who.app == ""))
-			}
+			err = s.countRequest(c.Writer.Header(), who)
+		}
+		var types []posthorn.EventType
+		if err == nil && who.may(ViewBase) {
+			types, err = s.allEventTypes(ctx, who)
+		}
+		if err == nil {
+			body, err = whole.with(catalogue.NewWebhooks(types, who.app == ""))
 		}
 		if err != nil {
 			writeFailure(c.Writer, s.failure(ctx, err))

@@ -1,4 +1,4 @@
-// Package dispatch starts the workflows that deliver messages.
+// Package dispatch starts the workflows: those that deliver messages, attempts by hand and background tasks.
 package dispatch
 
 import (
