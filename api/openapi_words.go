@@ -164,7 +164,7 @@ var operations = map[string]note{
 
 	"v1.message-attempt.list-by-msg-deprecated":      {text: "What list-by-msg was before."},
 	"v1.message-attempt.list-by-endpoint-deprecated": {text: "What list-by-msg was before, for one endpoint."},
-	"v1.event-type.export-openapi": {text: "Begins to write the event catalogue as an OpenAPI document. The answer names a background task, which has the document as `spec`, and as `schemaZip` a `data:` URL of a ZIP archive that holds it."},
+	"v1.event-type.export-openapi":                   {text: "Begins to write the event catalogue as an OpenAPI document. The answer names a background task, which has the document as `spec`, and as `schemaZip` a `data:` URL of a ZIP archive that holds it."},
 	"v1.event-type.import-openapi": {
 		text: "Makes event types of the webhooks that an OpenAPI document describes, and replaces the schemas of those that exist.",
 		also: codes{http.StatusConflict},
