@@ -35,7 +35,7 @@ func TestLimitedTokensOnEveryRoute(t *testing.T) {
 			continue
 		}
 		t.Run(r.method+" "+r.path, func(t *testing.T) {
-			reads := (r.method == "GET" || r.method == "HEAD") && !strings.Contains(r.path, "secret") && !strings.Contains(r.path, "/consumer/")
+			reads := (r.method == "GET" || r.method == "HEAD" || r.path == "/app/{app_id}/msg/search") && !strings.Contains(r.path, "secret") && !strings.Contains(r.path, "/consumer/")
 			for name, c := range map[string]struct {
 				grant Grant
 				may   bool
@@ -120,6 +120,7 @@ func TestNeedsFollowFromThePath(t *testing.T) {
 		ep + "/replay-missing":                           {post, application, CreateAttempts},
 		ep + "/send-example":                             {post, organisation, CreateAttempts},
 		ep + "/stats":                                    {get, application, ViewBase},
+		app + "/msg/search":                              {post, application, ViewBase},
 		app + "/msg/batch":                               {post, organisation, CreateMessages},
 		"/msg/broadcast":                                 {post, organisation, CreateMessages},
 		msg + "/content":                                 {remove, organisation, fullAccess},

@@ -20,7 +20,7 @@ const maxImportBody = 10 << 20
 
 type importIn struct {
 	Spec       Optional[object] `json:"spec,omitzero" doc:"The OpenAPI document as an object. Give either this or specRaw."`
-	SpecRaw    Optional[string] `json:"specRaw,omitzero" doc:"The OpenAPI document as text, in JSON or YAML."`
+	SpecRaw    Optional[string] `json:"specRaw,omitzero" doc:"The OpenAPI document as text, in JSON or YAML." example:"{openapi: 3.1.0, info: {title: Shop, version: 1.0.0}, webhooks: {order.paid: {post: {description: An order was paid., requestBody: {content: {application/json: {schema: {type: object}}}}}}}}"`
 	DryRun     bool             `json:"dryRun,omitempty" doc:"Only say what would be changed."`
 	OldDryRun  bool             `json:"dry_run,omitempty" deprecated:"true" doc:"The older name of dryRun."`
 	ReplaceAll bool             `json:"replaceAll,omitempty" doc:"Archive all event types that the document does not have."`

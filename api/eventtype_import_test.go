@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -56,6 +57,14 @@ func importing(t *testing.T, raw, more string) string {
 	text, err := json.Marshal(raw)
 	require.NoError(t, err)
 	return `{"specRaw":` + string(text) + more + `}`
+}
+
+// What the document shows as an example can be imported as it is.
+func TestTheExampleOfAnImport(t *testing.T) {
+	t.Parallel()
+	field, ok := reflect.TypeFor[importIn]().FieldByName("SpecRaw")
+	require.True(t, ok)
+	require.Equal(t, []string{"order.paid"}, setup(t).importTypes(importing(t, field.Tag.Get("example"), "")).Data.Modified)
 }
 
 type importAnswer struct {
