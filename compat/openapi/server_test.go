@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -50,13 +51,18 @@ func newServer(t *testing.T) *server {
 	return s
 }
 
+// busy is what Temporal says when the machine is too slow for a call. Posthorn makes it again, or its sweep does.
+var busy = regexp.MustCompile(`component=temporal .*error="context (deadline exceeded|canceled)"`)
+
 // end stops the server, which must have met with no error of its own.
 func (s *server) end() {
 	s.t.Helper()
 	require.Zero(s.t, s.Stop(s.t), "%s", s.Stderr)
 	for _, line := range s.Stderr.Lines() {
-		require.NotContains(s.t, line, "ERROR")
 		require.NotContains(s.t, line, "panic")
+		if !busy.MatchString(line) {
+			require.NotContains(s.t, line, "ERROR")
+		}
 	}
 }
 
@@ -78,10 +84,14 @@ func (s *server) do(method, path, body string, out any) string {
 	return string(answer)
 }
 
-// applicationToken returns a token that is limited to an application, given by its id.
-func (s *server) applicationToken(id string) string {
+// newToken makes a token of the organisation, or one that is limited to an application, given by its id.
+func (s *server) newToken(application string) string {
 	s.t.Helper()
-	made := binarytest.Start(s.t, binary, "token", "--app", id, "--data-dir", s.dir)
+	args := []string{"token", "--data-dir", s.dir}
+	if application != "" {
+		args = append(args, "--app", application)
+	}
+	made := binarytest.Start(s.t, binary, args...)
 	require.Zero(s.t, made.Wait(s.t), "%s", made.Stderr)
 	return strings.TrimSpace(made.Stdout.String())
 }
@@ -104,7 +114,8 @@ func newReceiver(t *testing.T) *httptest.Server {
 	return receiver
 }
 
-// things are what there is on a server, by the name of the path parameter that takes it: ids and names of ours.
+// things are what there is on a server, by the name of the path parameter that takes it: ids and names of ours. Those of
+// the operations that delete have names that begin with doomed: what all others need outlives them.
 type things map[string][]string
 
 // fill makes some of everything, with deliveries that have ended in success and in failure.
@@ -116,22 +127,78 @@ func (s *server) fill(receiver string) things {
 		s.do(http.MethodPost, "/event-type", fmt.Sprintf(`{"name":%q,"description":"d","schemas":{"1":{"type":"object","examples":[{"id":"1"}]}}}`, name), nil)
 		note("event_type_name", name)
 	}
-	for _, app := range []string{"acme", "globex", "initech"} {
-		var owner, endpoint, message struct{ ID string }
-		s.do(http.MethodPost, "/app", fmt.Sprintf(`{"name":%q,"uid":%q}`, app, app), &owner)
-		note("app_id", app, owner.ID)
-		for _, uid := range []string{"take", "refuse", "channel"} {
-			s.do(http.MethodPost, "/app/"+app+"/endpoint", fmt.Sprintf(`{"url":"%s/%s","uid":%q}`, receiver, uid, uid), &endpoint)
-			note("endpoint_id", uid, endpoint.ID)
-		}
-		for _, id := range []string{"evt-1", "evt-2"} {
-			s.do(http.MethodPost, "/app/"+app+"/msg", fmt.Sprintf(`{"eventType":"order.created","eventId":%q,"payload":{"id":"1"}}`, id), &message)
-			note("msg_id", id, message.ID)
-			note("attempt_id", s.attempts(app, message.ID)...)
-		}
+	for _, name := range numbered("order.old-", doomed) {
+		s.do(http.MethodPost, "/event-type", fmt.Sprintf(`{"name":%q,"description":"d"}`, name), nil)
+		note("doomed_event_type_name", name)
 	}
+	var owner struct{ ID string }
+	s.do(http.MethodPost, "/app", `{"name":"acme","uid":"acme"}`, &owner)
+	note("app_id", "acme", owner.ID)
+	s.fillApplication(owner.ID, receiver, note)
+	for _, app := range numbered("doomed-", doomed) {
+		s.do(http.MethodPost, "/app", fmt.Sprintf(`{"name":%q,"uid":%q}`, app, app), nil)
+		note("doomed_app_id", app)
+	}
+	s.fillOrganisation(receiver, note)
 	require.NoError(s.t, apitest.Validate([]byte(s.do(http.MethodGet, "/openapi.json", "", nil))), "with the webhooks that there are now")
 	return made
+}
+
+// doomed is how many there are of each kind of thing that is there to be deleted.
+const doomed = 10
+
+func numbered(prefix string, n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = prefix + strconv.Itoa(i)
+	}
+	return names
+}
+
+// fillApplication makes endpoints, messages and pollers, one of these with a consumer that has read.
+func (s *server) fillApplication(id, receiver string, note func(string, ...string)) {
+	s.t.Helper()
+	var endpoint, message, poller struct{ ID string }
+	path := "/app/" + id
+	for _, uid := range []string{"take", "refuse", "channel"} {
+		s.do(http.MethodPost, path+"/endpoint", fmt.Sprintf(`{"url":"%s/%s","uid":%q}`, receiver, uid, uid), &endpoint)
+		note("endpoint_id", uid, endpoint.ID)
+	}
+	s.do(http.MethodPost, path+"/poller", `{"uid":"poller"}`, &poller)
+	note("sink_id", "poller", poller.ID)
+	send := func(event string) string {
+		s.do(http.MethodPost, path+"/msg", fmt.Sprintf(`{"eventType":"order.created","eventId":%q,"payload":{"id":"1"}}`, event), &message)
+		return message.ID
+	}
+	note("msg_id", "evt-1", send("evt-1"))
+	note("attempt_id", s.attempts(id, message.ID)...)
+	for _, event := range numbered("doomed-", doomed) {
+		note("doomed_msg_id", send(event))
+	}
+	s.do(http.MethodGet, path+"/poller/poller/consumer/reader", "", nil)
+	note("consumer_id", "reader")
+	for _, uid := range numbered("doomed-", doomed) {
+		s.do(http.MethodPost, path+"/endpoint", fmt.Sprintf(`{"url":"%s/take","uid":%q}`, receiver, uid), nil)
+		note("doomed_endpoint_id", uid)
+		s.do(http.MethodPost, path+"/poller", fmt.Sprintf(`{"uid":%q}`, uid), nil)
+		note("doomed_sink_id", uid)
+	}
+}
+
+// fillOrganisation makes what belongs to no application: background tasks and endpoints for operational webhooks.
+func (s *server) fillOrganisation(receiver string, note func(string, ...string)) {
+	s.t.Helper()
+	var task, hook struct{ ID string }
+	s.do(http.MethodPost, "/event-type/export/openapi", `{}`, &task)
+	note("task_id", task.ID)
+	for _, uid := range []string{"hook-1", "hook-2"} {
+		s.do(http.MethodPost, "/operational-webhook/endpoint", fmt.Sprintf(`{"url":"%s/take","uid":%q}`, receiver, uid), &hook)
+		note("hook_id", uid, hook.ID)
+	}
+	for _, uid := range numbered("doomed-", doomed) {
+		s.do(http.MethodPost, "/operational-webhook/endpoint", fmt.Sprintf(`{"url":"%s/take","uid":%q}`, receiver, uid), nil)
+		note("doomed_hook_id", uid)
+	}
 }
 
 // attempts waits until all deliveries of a message have ended, and returns the ids of their attempts.
