@@ -1,11 +1,7 @@
 package compat
 
 import (
-	"fmt"
-	"os"
 	"testing"
-
-	"go.uber.org/goleak"
 
 	"github.com/posthorn/posthorn/internal/binarytest"
 )
@@ -13,20 +9,4 @@ import (
 // binary is the program under test.
 var binary string
 
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		path, remove, err := binarytest.Build()
-		defer remove()
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		binary = path
-		code := m.Run()
-		if err := goleak.Find(); err != nil && code == 0 {
-			fmt.Fprintln(os.Stderr, "goroutines left behind:", err)
-			code = 1
-		}
-		return code
-	}())
-}
+func TestMain(m *testing.M) { binarytest.Main(m, &binary) }
