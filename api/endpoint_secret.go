@@ -20,10 +20,15 @@ func (s *Server) getSecret(ctx context.Context, in *EndpointPath) (*answer[endpo
 	if err != nil {
 		return nil, err
 	}
-	if len(found.Secrets) == 0 {
-		return nil, errors.New("endpoint " + found.ID + " has no secret")
+	return showSecret(found.ID, found.Secrets)
+}
+
+// showSecret shows what verifies the signatures of an endpoint or a poller: of its secrets, the current one.
+func showSecret(ownerID string, secrets []posthorn.Secret) (*answer[endpointSecretOut], error) {
+	if len(secrets) == 0 {
+		return nil, errors.New(ownerID + " has no secret")
 	}
-	return &answer[endpointSecretOut]{Body: endpointSecretOut{Key: found.Secrets[0].Key.Public()}}, nil
+	return &answer[endpointSecretOut]{Body: endpointSecretOut{Key: secrets[0].Key.Public()}}, nil
 }
 
 type endpointSecretRotateIn struct {

@@ -194,9 +194,6 @@ func isText(s *huma.Schema) bool {
 // completeSchema describes the fields that are the same everywhere. It also removes what says no more than the default
 // does, that objects may have more properties than are described: tools would show an invented one.
 func completeSchema(schema *huma.Schema) {
-	for _, property := range schema.Properties {
-		property.UniqueItems = false // huma panics on items that can't be the keys of a map
-	}
 	if len(schema.Properties) > 0 && schema.AdditionalProperties == true {
 		schema.AdditionalProperties = nil
 	}

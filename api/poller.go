@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"context"
-	"errors"
 	"time"
 
 	"github.com/posthorn/posthorn"
@@ -188,10 +187,7 @@ func (s *Server) getPollerSecret(ctx context.Context, in *PollerPath) (*answer[e
 	if err != nil {
 		return nil, err
 	}
-	if len(found.Secrets) == 0 {
-		return nil, errors.New("poller " + found.ID + " has no secret")
-	}
-	return &answer[endpointSecretOut]{Body: endpointSecretOut{Key: found.Secrets[0].Key.Public()}}, nil
+	return showSecret(found.ID, found.Secrets)
 }
 
 type rotatePollerSecretIn struct {
