@@ -21,12 +21,22 @@ type Delivery struct {
 	AppID      string
 	EndpointID string
 	State      DeliveryState
-	Reason     string    // why it was cancelled, held or has failed, if there is more to say than the last attempt does
+	Reason     string    // why it was cancelled, waits or has failed, if there is more to say than the last attempt does
+	Waits      Wait      // what it waits for; empty if it has ended, too
 	Attempts   int       // attempts made, numbered 1…n
 	Scheduled  int       // those of them that used up the retry schedule
-	NextAt     time.Time // when the next attempt is due; zero if none is
+	Parked     bool      // it waits in the database only: no workflow has it, so whoever lets it go begins one
+	NextAt     time.Time // when the next attempt is due; zero if none is. Of one that has ended: since when its workflow is to hear of that
+	ReleasedAt time.Time // when its endpoint last took messages again for which it was held; its time begins anew then
 	UpdatedAt  time.Time
+	Alarmed    bool // operational webhooks were told that it fails: that it has recovered is told, too
 }
+
+// Ended reports whether the state is final until somebody sends again by hand.
+func (s DeliveryState) Ended() bool { return s == Delivered || s == Failed || s == Cancelled }
+
+// OpenStates are the states that are not final.
+func OpenStates() []DeliveryState { return []DeliveryState{Pending, Retrying, Held} }
 
 // Trigger says what caused an attempt.
 type Trigger string
@@ -35,6 +45,7 @@ type Trigger string
 const (
 	Automatic Trigger = "auto"
 	Manual    Trigger = "manual"
+	Probe     Trigger = "probe" // finds out whether an endpoint whose circuit is open answers again
 )
 
 // MaxRecordedBody is how much of a response body is kept with an attempt, in bytes.
@@ -67,4 +78,5 @@ type Attempt struct {
 	ErrorClass string              // why it failed, from a closed set (package egress); empty on success
 	Message    string              // one line for people, such as "503 Service Unavailable after 812 ms"
 	NextAt     time.Time           // when the next scheduled attempt is due; zero if this was the last
+	Failing    bool                // from this failure on the delivery counts as failing (Schedule.FailingAfter). Read by Record, not kept
 }

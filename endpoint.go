@@ -29,13 +29,19 @@ type Endpoint struct {
 	Disabled    bool
 	// DisabledReason says why Posthorn disabled it; empty while it is enabled, or where somebody disabled it by hand.
 	DisabledReason string
-	ThrottleRate   int // messages per second; 0 = no limit
+	PausedAt       time.Time // since when somebody lets its messages wait; zero if nobody does
+	CancelBefore   time.Time // messages made before are cancelled; zero if nobody has asked for it
+	Ordered        bool      // one message at a time, in the order in which they were accepted
+	ThrottleRate   int       // messages per second; 0 = no limit
+	MaxInFlight    int       // requests under way at the same time; 0 = no limit of its own
 	Metadata       map[string]string
 	Headers        map[string]string // sent with each request; values may be secrets
 	Secrets        []Secret          // the current one first, then those in their grace period
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
 	DeletedAt      time.Time // zero while it exists
+
+	RetrySchedule *Schedule // nil = that of the message's event type, or the server's; empty = a single attempt
 
 	PayloadVersion  string            // the version of payloads that it wants, where a message has several; empty = the sender's choice
 	PayloadVersions map[string]string // the same for particular event types
@@ -48,6 +54,21 @@ func (e *Endpoint) SetDisabled(disabled bool, reason string) {
 		e.DisabledReason = reason
 	}
 	e.Disabled = disabled
+}
+
+// Blocked says what messages for the endpoint wait for, and why in words, while it takes none; WaitNothing if it takes
+// them.
+func (e *Endpoint) Blocked() (Wait, string) {
+	switch {
+	case e.Disabled && e.DisabledReason != "":
+		return WaitDisabled, "the endpoint is disabled: " + e.DisabledReason
+	case e.Disabled:
+		return WaitDisabled, "the endpoint is disabled"
+	case !e.PausedAt.IsZero():
+		return WaitPaused, "the endpoint is paused"
+	default:
+		return WaitNothing, ""
+	}
 }
 
 // Secret is a signing key of an endpoint.

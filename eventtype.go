@@ -17,8 +17,11 @@ type EventType struct {
 	Schemas      map[string]json.RawMessage // JSON Schema of the payload by version; nil if none
 	Validation   Validation                 // what is done with payloads that violate their schema
 	FeatureFlags []string                   // shown only to tokens with one of these; empty = to all
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
+
+	RetrySchedule *Schedule // of its messages; nil = the server's, empty = a single attempt
+
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
 
 // Validation says what becomes of a message whose payload violates the schema of its version.

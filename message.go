@@ -8,6 +8,13 @@ const (
 	MinRetention     = 5 * 24 * time.Hour
 )
 
+const (
+	// MaxDelay is how far ahead a message can be scheduled.
+	MaxDelay = 30 * 24 * time.Hour
+	// MaxDeliverFor is how long, at most, a message that has an end of its own is tried.
+	MaxDeliverFor = 30 * 24 * time.Hour
+)
+
 // Message is one event, addressed to one application.
 type Message struct {
 	ID        string
@@ -20,9 +27,14 @@ type Message struct {
 	CreatedAt time.Time
 	ExpiresAt time.Time // when the payload is removed
 
+	DeliverAt     time.Time // when it is to be sent; zero or in the past: at once
+	DeliverBefore time.Time // from when on it is not to be sent any more; zero: as long as its payload is there
+	CancelledAt   time.Time // when somebody cancelled it; zero if nobody did
+
 	PayloadVersion string            // the version of Payload; empty if nobody said and the catalogue doesn't know
 	Variants       map[string][]byte // the payload in other versions, by version; nil values where Payload is not there
 	Warnings       []string          // how the payload violates its schema; goes with the payload
+	OrderingKey    string            // ordered endpoints keep the order among messages with the same key; empty is a key like any other
 	OnlyEndpoint   string            // ID of the one endpoint that it is for, whatever that subscribes to; empty = all that want it
 }
 

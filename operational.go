@@ -1,5 +1,7 @@
 package posthorn
 
+import "strings"
+
 // The events that happen to the platform team's own webhooks. An operational-webhook endpoint can subscribe to these and
 // to no others.
 const (
@@ -36,4 +38,10 @@ const OperationalUID = "operational-webhooks"
 
 // OperationalOrg returns the organisation behind an organisation: the owner of the application with OperationalUID. It
 // is none that a token can name, so nobody reaches that application by its id, and it is in no list of applications.
-func OperationalOrg(org string) string { return org + "/operational" }
+func OperationalOrg(org string) string { return org + operationalSuffix }
+
+const operationalSuffix = "/operational"
+
+// IsOperational reports whether an organisation is one behind another. What happens to its endpoints and messages is not
+// told to anybody: a notice would cause the next one.
+func IsOperational(org string) bool { return strings.HasSuffix(org, operationalSuffix) }

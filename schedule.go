@@ -14,6 +14,15 @@ const MaxRetryAfter = 24 * time.Hour
 // 429, 502 or 504.
 const MinBusyWait = time.Minute
 
+// Limits of a schedule.
+const (
+	MaxRetries   = 50
+	MaxRetryWait = 30 * 24 * time.Hour
+)
+
+// jitter is how far a wait is spread, as a part of it, in either direction.
+const jitter = 0.2
+
 // Schedule is the list of waits between the attempts of a delivery. The first attempt is made at once, so a delivery
 // has at most len(Schedule)+1 scheduled attempts; an empty schedule means a single one.
 type Schedule []time.Duration
@@ -62,8 +71,40 @@ func (s *Schedule) UnmarshalText(text []byte) error {
 	return err
 }
 
+// Check says which of the limits the schedule exceeds; nil if none. The text goes behind the name of a setting or field.
+func (s Schedule) Check() error {
+	if len(s) > MaxRetries {
+		return fmt.Errorf("must have at most %d waits, not %d", MaxRetries, len(s))
+	}
+	for _, wait := range s {
+		if wait <= 0 || wait > MaxRetryWait {
+			return fmt.Errorf("must have waits above 0 and up to 30 days (720h), not %s", wait)
+		}
+	}
+	return nil
+}
+
+// OverriddenBy returns the first of some more particular schedules that is set, and s itself if none is.
+func (s Schedule) OverriddenBy(particular ...*Schedule) Schedule {
+	for _, p := range particular {
+		if p != nil {
+			return *p
+		}
+	}
+	return s
+}
+
 // Attempts is how many scheduled attempts a delivery has at most.
 func (s Schedule) Attempts() int { return len(s) + 1 }
+
+// FailingAfter is how many scheduled attempts of a delivery have to fail for it to count as failing: four, or half of
+// them, rounded up, where there are fewer than five. The last attempt is no part of this: it ends the delivery.
+func (s Schedule) FailingAfter() int {
+	if s.Attempts() < 5 {
+		return (s.Attempts() + 1) / 2
+	}
+	return 4
+}
 
 // Next returns the wait after the given number of scheduled attempts, and false if that was the last. The wait is
 // spread by ±20 % so that deliveries which failed together do not come back together, and is at least atLeast (what the
@@ -72,8 +113,13 @@ func (s Schedule) Next(made int, atLeast time.Duration) (time.Duration, bool) {
 	if made < 1 || made > len(s) {
 		return 0, false
 	}
-	step := time.Duration(float64(s[made-1]) * (0.8 + 0.4*rand.Float64()))
+	step := spread(s[made-1], 2*rand.Float64()-1)
 	return max(step, min(atLeast, MaxRetryAfter)), true
+}
+
+// spread moves a wait by a part of its jitter, from -1 (the shortest it can be) to 1 (the longest).
+func spread(wait time.Duration, part float64) time.Duration {
+	return time.Duration(float64(wait) * (1 + jitter*part))
 }
 
 // Window bounds the time from the first attempt to the end of the last, jitter and each attempt's timeout included.
@@ -83,7 +129,7 @@ func (s Schedule) Window(attemptTimeout time.Duration) time.Duration {
 	for _, d := range s {
 		sum += d
 	}
-	return sum*6/5 + time.Duration(s.Attempts())*(attemptTimeout+time.Minute) + MaxRetryAfter
+	return spread(sum, 1) + time.Duration(s.Attempts())*(attemptTimeout+time.Minute) + MaxRetryAfter
 }
 
 // shortDuration prints 5m rather than 5m0s.

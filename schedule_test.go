@@ -1,6 +1,7 @@
 package posthorn_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -35,6 +36,38 @@ func TestScheduleText(t *testing.T) {
 			require.Error(t, err)
 		})
 	}
+}
+
+func TestScheduleTextIsExact(t *testing.T) {
+	t.Parallel()
+	for _, wait := range []time.Duration{
+		1, 999, 1_001, 123_456_789, time.Second + 1, time.Minute + 7, time.Hour + time.Nanosecond, 36*time.Hour + 3*time.Minute + 1500*time.Microsecond,
+		posthorn.MaxRetryWait - 1, posthorn.MaxRetryWait,
+	} {
+		s := posthorn.Schedule{wait, wait}
+		parsed, err := posthorn.ParseSchedule(s.String())
+		require.NoError(t, err)
+		require.Equal(t, s, parsed)
+	}
+}
+
+func TestScheduleCheck(t *testing.T) {
+	t.Parallel()
+	for _, good := range []posthorn.Schedule{nil, {}, {1}, slices.Repeat(posthorn.Schedule{posthorn.MaxRetryWait}, posthorn.MaxRetries), posthorn.DefaultSchedule()} {
+		require.NoError(t, good.Check())
+	}
+	require.EqualError(t, slices.Repeat(posthorn.Schedule{1}, 51).Check(), "must have at most 50 waits, not 51")
+	require.EqualError(t, posthorn.Schedule{1, 0}.Check(), "must have waits above 0 and up to 30 days (720h), not 0s")
+	require.EqualError(t, posthorn.Schedule{posthorn.MaxRetryWait + 1}.Check(), "must have waits above 0 and up to 30 days (720h), not 720h0m0.000000001s")
+}
+
+func TestScheduleOverriddenBy(t *testing.T) {
+	t.Parallel()
+	server, endpoint, eventType := posthorn.Schedule{1}, posthorn.Schedule{2}, posthorn.Schedule{}
+	require.Equal(t, server, server.OverriddenBy())
+	require.Equal(t, server, server.OverriddenBy(nil, nil))
+	require.Equal(t, endpoint, server.OverriddenBy(&endpoint, &eventType))
+	require.Equal(t, eventType, server.OverriddenBy(nil, &eventType), "an empty one is one")
 }
 
 func TestScheduleNext(t *testing.T) {

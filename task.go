@@ -11,6 +11,8 @@ type TaskKind string
 // The kinds. What a task of each kind is given stands in task_input.go, what it tells in task_data.go.
 const (
 	RecoverEndpoint     TaskKind = "endpoint.recover"          // send again what an endpoint did not take
+	ReplayMissing       TaskKind = "endpoint.replay"           // send what an endpoint wants now and never got
+	BulkReplay          TaskKind = "endpoint.bulk-replay"      // send again what a filter lets through
 	BroadcastMessage    TaskKind = "message.broadcast"         // send one event to every application
 	PurgeContent        TaskKind = "application.purge_content" // remove the payloads of an application's messages
 	ApplicationStats    TaskKind = "application.stats"         // count deliveries by application

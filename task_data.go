@@ -2,13 +2,6 @@ package posthorn
 
 import "encoding/json"
 
-// RecoverData is what a RecoverEndpoint task tells.
-type RecoverData struct {
-	Attempted int `json:"attempted"` // messages that got an attempt
-	Delivered int `json:"delivered"` // those of them that the endpoint took
-	Skipped   int `json:"skipped"`   // messages whose payload is gone
-}
-
 // BroadcastData is what a BroadcastMessage task tells.
 type BroadcastData struct {
 	Sent    int `json:"sent"`    // applications that have got the message

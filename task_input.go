@@ -2,14 +2,6 @@ package posthorn
 
 import "time"
 
-// RecoverInput is what a RecoverEndpoint task is given: each message of the endpoint from Since on and before Until
-// that has failed there gets one attempt by hand.
-type RecoverInput struct {
-	EndpointID string
-	Since      time.Time // inclusive, by the time in the message's ID
-	Until      time.Time // exclusive
-}
-
 // BroadcastInput is what a BroadcastMessage task is given: a message without an addressee.
 type BroadcastInput struct {
 	EventID   string `json:",omitempty"` // an application that has a message with this one is passed over
@@ -22,6 +14,9 @@ type BroadcastInput struct {
 	PayloadVersion string            `json:",omitempty"`
 	Variants       map[string][]byte `json:",omitempty"`
 	Warnings       []string          `json:",omitempty"`
+
+	DeliverAt     time.Time `json:",omitzero"`
+	DeliverBefore time.Time `json:",omitzero"`
 }
 
 // PurgeInput is what a PurgeContent task is given. The application is the task's.

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -45,10 +46,15 @@ type faultyStore struct {
 	failures atomic.Int32 // how many of the next Records fail
 	unsaved  atomic.Int32 // how many of the next AdvanceTasks fail
 	advances atomic.Int32 // which of the next AdvanceTasks fails
+	records  atomic.Int32 // which of the next Records is the first to fail,
+	broken   atomic.Bool  // as all do that follow it
 }
 
 func (s *faultyStore) Record(ctx context.Context, r store.Record) ([]posthorn.Attempt, error) {
-	if s.failures.Add(-1) >= 0 {
+	if s.records.Add(-1) == 0 {
+		s.broken.Store(true)
+	}
+	if s.failures.Add(-1) >= 0 || s.broken.Load() {
 		return nil, errors.New("disk I/O error")
 	}
 	return s.Store.Record(ctx, r)
@@ -58,8 +64,10 @@ func (s *faultyStore) Record(ctx context.Context, r store.Record) ([]posthorn.At
 type starter struct {
 	mu      sync.Mutex
 	started []string
-	begun   map[string]bool // messages and tasks that have a workflow already
-	attempt func(context.Context, activities.ResendInput) (activities.ResendResult, error)
+	woken   []string          // messages whose delivery was woken
+	tended  []string          // endpoints that are looked after
+	begun   map[string]bool   // messages and tasks that have a workflow already
+	ended   map[string]string // tasks whose workflow has ended, and how; messages likewise
 }
 
 func (s *starter) Start(_ context.Context, m posthorn.Message) error {
@@ -70,6 +78,47 @@ func (s *starter) Start(_ context.Context, m posthorn.Message) error {
 	}
 	s.started = append(s.started, m.ID)
 	return nil
+}
+
+func (s *starter) Running(_ context.Context, messageID string) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.begun[messageID] && s.ended[messageID] == "", nil
+}
+
+// Wake, Nudge and Tend note whose turn it is.
+func (s *starter) Wake(_ context.Context, ds ...posthorn.Delivery) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range ds {
+		s.woken = append(s.woken, d.MessageID)
+	}
+	return nil
+}
+
+func (s *starter) Nudge(ctx context.Context, ds ...posthorn.Delivery) error {
+	return s.Wake(ctx, ds...)
+}
+
+func (s *starter) CarryOn(ctx context.Context, d posthorn.Delivery) error { return s.Wake(ctx, d) }
+
+func (s *starter) CarriedOn(_ context.Context, messageID, endpointID string) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.begun[messageID+":"+endpointID], nil
+}
+
+func (s *starter) Tend(_ context.Context, _, endpointID string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tended = append(s.tended, endpointID)
+	return nil
+}
+
+func (s *starter) tending() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.tended)
 }
 
 func setup(t *testing.T, schedule ...time.Duration) *bundle {
@@ -89,7 +138,6 @@ func setup(t *testing.T, schedule ...time.Duration) *bundle {
 		FastLaneWait: 300 * time.Millisecond, SlowAfter: 250 * time.Millisecond,
 		Logger: slog.New(slog.DiscardHandler),
 	})
-	b.starter.attempt = b.Resend
 	t.Cleanup(func() { b.Close(context.Background()) })
 	require.NoError(t, db.CreateApplication(t.Context(), posthorn.Application{
 		ID: b.appID, OrgID: posthorn.DefaultOrg, Name: "test", CreatedAt: time.Now(), UpdatedAt: time.Now(),
@@ -211,12 +259,16 @@ func TestFastLane(t *testing.T) {
 		b := setup(t)
 		url, count := receiver(t, status(200))
 		b.endpoint(url)
-		m := posthorn.Message{ID: posthorn.MessageID.New(), AppID: b.appID, EventType: "a", Payload: []byte(`{}`)}
+		m := b.message()
+		require.NoError(t, b.store.ExpungePayload(t.Context(), b.appID, m.ID))
 		b.accepted.Put(m)
-		require.Equal(t, 1, b.fastLane(m).Delivered, "it is not in the database")
+		require.Equal(t, 1, b.fastLane(m).Delivered, "its payload is not in the database")
 		require.EqualValues(t, 1, count.Load())
 
-		_, err := b.SendToAll(t.Context(), activities.SendToAllInput{MessageID: m.ID})
+		removed, err := b.store.RemoveMessages(t.Context(), time.Now().Add(time.Hour), "")
+		require.NoError(t, err)
+		require.Equal(t, 1, removed.Items)
+		_, err = b.SendToAll(t.Context(), activities.SendToAllInput{MessageID: m.ID})
 		require.Equal(t, activities.ErrorMissing, appError(t, err).Type())
 		require.True(t, appError(t, err).NonRetryable())
 	})
@@ -422,8 +474,9 @@ func TestResend(t *testing.T) {
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	left, running, sent := b.message(), b.message(), b.message()
-	b.starter.begun[running.ID] = true
+	left, running, over, sent := b.message(), b.message(), b.message(), b.message()
+	b.starter.begun[running.ID], b.starter.begun[over.ID] = true, true
+	b.starter.ended = map[string]string{over.ID: "terminated"}
 	b.fastLane(sent)
 
 	result, err := b.Sweep(t.Context())
@@ -435,7 +488,8 @@ func TestSweep(t *testing.T) {
 	require.Equal(t, []string{left.ID}, b.starter.started)
 	remaining, err := b.store.Undispatched(t.Context(), "", time.Now().Add(time.Second), 10)
 	require.NoError(t, err)
-	require.Len(t, remaining, 1, "a message whose workflow exists is not looked at again")
+	require.Len(t, remaining, 2, "a message whose workflow has ended is not looked at again")
+	require.Equal(t, []string{left.ID, running.ID}, []string{remaining[0].ID, remaining[1].ID}, "others have to know of one whose first round is not over")
 }
 
 func TestCloseWaitsForRequestsInFlight(t *testing.T) {

@@ -11,9 +11,6 @@ import (
 	"github.com/posthorn/posthorn/internal/store"
 )
 
-// heldRecheck is how often a delivery to a disabled endpoint looks whether the endpoint takes messages again.
-const heldRecheck = time.Minute
-
 // SendToEndpointInput names a delivery.
 type SendToEndpointInput struct {
 	MessageID  string
@@ -30,49 +27,57 @@ type SendToEndpointResult struct {
 
 // SendToEndpoint is the durable lane: each run makes at most one attempt of a delivery, and fails with the time of the
 // next one. The first run usually finds the fast lane's attempt and reports it, so that the pending activity shows the
-// failure and the next time like any later run does.
-func (a *Activities) SendToEndpoint(ctx context.Context, in SendToEndpointInput) (SendToEndpointResult, error) {
+// failure and the next time like any later run does. What the gate lets wait comes back when the wait is over, or is woken.
+func (a *Activities) SendToEndpoint(ctx context.Context, in SendToEndpointInput) (result SendToEndpointResult, err error) {
 	defer keepAlive(ctx)()
-	if err := a.flights.wait(ctx, in.MessageID, in.EndpointID); err != nil {
+	a.Wakes.run(in.MessageID, in.EndpointID, func() (waits bool) {
+		result, err = a.carryOn(ctx, in)
+		return isWaiting(err) && ctx.Err() == nil
+	})
+	return result, err
+}
+
+// carryOn waits for whoever else in this process deals with the delivery: the fast lane, a probe, or another run.
+func (a *Activities) carryOn(ctx context.Context, in SendToEndpointInput) (SendToEndpointResult, error) {
+	if err := a.flights.take(ctx, in.MessageID, in.EndpointID); err != nil {
 		return SendToEndpointResult{}, err
 	}
+	defer a.flights.land(in.MessageID, in.EndpointID)
+	return a.decide(ctx, in)
+}
+
+// decide goes on with a delivery as it stands. No other run of this process is at it meanwhile.
+func (a *Activities) decide(ctx context.Context, in SendToEndpointInput) (SendToEndpointResult, error) {
 	delivery, err := a.Store.Delivery(ctx, in.MessageID, in.EndpointID)
 	if err != nil && posthorn.CodeOf(err) != posthorn.NotFound {
 		return SendToEndpointResult{}, storeError(fmt.Errorf("reading the delivery of %s to %s: %w", in.MessageID, in.EndpointID, err))
 	}
+	waits := delivery.Waits != posthorn.WaitNothing
 	switch {
 	case delivery.State == posthorn.Delivered, delivery.State == posthorn.Cancelled:
 		return SendToEndpointResult{State: delivery.State, Attempts: delivery.Attempts, Reason: delivery.Reason}, nil
-	case delivery.State == posthorn.Failed, delivery.Scheduled > reported(ctx) && delivery.NextAt.After(a.Now()):
+	case delivery.State == posthorn.Failed && delivery.Reason != "":
+		return SendToEndpointResult{}, failedError(delivery.Reason)
+	case delivery.State == posthorn.Failed && !store.SentByHandOnly(&delivery), !waits && delivery.Scheduled > reported(ctx) && delivery.NextAt.After(a.Now()):
 		last, err := a.Store.LastAttempt(ctx, in.MessageID, in.EndpointID)
 		if err != nil {
 			return SendToEndpointResult{}, storeError(fmt.Errorf("reading the last attempt of %s to %s: %w", in.MessageID, in.EndpointID, err))
 		}
-		return SendToEndpointResult{}, a.report(ctx, last, delivery.Scheduled)
+		last.NextAt = delivery.NextAt // it may have been moved since
+		return SendToEndpointResult{}, attemptError(last, delivery.Scheduled, a.Now())
 	}
 	return a.sendNext(ctx, in, delivery)
 }
 
-// report fails a run with the outcome of a scheduled attempt, the n-th. The count goes along as heartbeat, which the
-// next run can read: where Temporal knows of all attempts on record and starts a run nevertheless, then either the next
-// attempt is due or an operator wants it now. An attempt that Temporal does not know of, because a process died before
-// it could tell, is reported first.
-func (a *Activities) report(ctx context.Context, attempt posthorn.Attempt, n int) error {
-	if !attempt.NextAt.IsZero() {
-		activity.RecordHeartbeat(ctx, n)
-	}
-	return attemptError(attempt, a.Now())
-}
-
 // HeartbeatTimeout is how long Temporal waits for a sign of life before it runs SendToEndpoint again, in another process
 // if need be.
-const HeartbeatTimeout = 15 * time.Second
+const HeartbeatTimeout = 24 * time.Second
 
-// keepAlive heartbeats while a run waits for a slow receiver, until the returned function is called. A quick run is over
-// before the first heartbeat, each of which costs a write.
+// keepAlive heartbeats while a run waits for a slow receiver, until the returned function is called. Most runs are over
+// before the first heartbeat, each of which costs a write: those too whose receiver doesn't answer within the usual 15 s.
 func keepAlive(ctx context.Context) (stop func()) {
 	n := reported(ctx)
-	tick := time.NewTicker(HeartbeatTimeout / 3)
+	tick := time.NewTicker(HeartbeatTimeout * 2 / 3)
 	stopped, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -92,7 +97,8 @@ func keepAlive(ctx context.Context) (stop func()) {
 	}
 }
 
-// reported returns how many scheduled attempts earlier runs have reported.
+// reported returns how many scheduled attempts earlier runs have reported. The details of their failures become those of
+// the last heartbeat (engine.KeepDetails), which heartbeats repeat.
 func reported(ctx context.Context) int {
 	var n int
 	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &n) != nil {
@@ -103,6 +109,9 @@ func reported(ctx context.Context) int {
 
 func (a *Activities) sendNext(ctx context.Context, in SendToEndpointInput, delivery posthorn.Delivery) (SendToEndpointResult, error) {
 	message, err := a.Store.MessageByID(ctx, in.MessageID)
+	if posthorn.CodeOf(err) == posthorn.NotFound { // its delivery has ended by hand while a retry was waiting, long ago
+		return SendToEndpointResult{State: posthorn.Cancelled, Reason: "the message is not kept any more"}, nil
+	}
 	if err != nil {
 		return SendToEndpointResult{}, storeError(fmt.Errorf("reading message %s: %w", in.MessageID, err))
 	}
@@ -112,28 +121,75 @@ func (a *Activities) sendNext(ctx context.Context, in SendToEndpointInput, deliv
 	endpoint, err := a.Store.Endpoint(ctx, in.AppID, in.EndpointID)
 	switch {
 	case posthorn.CodeOf(err) == posthorn.NotFound:
-		return a.cancel(ctx, in, delivery, "the endpoint was deleted")
+		return a.cancel(ctx, in, delivery, deletedReason)
 	case err != nil:
 		return SendToEndpointResult{}, storeError(fmt.Errorf("reading endpoint %s: %w", in.EndpointID, err))
-	case endpoint.Disabled:
-		const reason = "the endpoint is disabled"
-		if err := a.close(ctx, in, posthorn.Held, reason); err != nil {
+	}
+	c := &candidate{message: &message, endpoint: &endpoint, delivery: delivery, now: a.Now(), patience: durablePatience, parks: delivery.Parked}
+	defer c.done()
+	switch v, err := a.gate(ctx, c); {
+	case err != nil:
+		return SendToEndpointResult{}, err
+	case v.waits != posthorn.WaitNothing:
+		changed, err := a.noteWait(ctx, c, v)
+		if err != nil {
 			return SendToEndpointResult{}, err
 		}
-		return SendToEndpointResult{}, heldError(reason, heldRecheck)
+		if changed {
+			// What it waits for may have happened before anybody could see it wait.
+			return a.decide(ctx, in)
+		}
+		return SendToEndpointResult{}, a.waitOn(c, v)
+	case v.ends == posthorn.Failed:
+		if err := a.close(ctx, in, v.ends, v.reason); err != nil {
+			return SendToEndpointResult{}, err
+		}
+		return SendToEndpointResult{}, failedError(v.reason)
+	case v.ends != "":
+		return a.cancel(ctx, in, delivery, v.reason)
 	}
 
-	recorded, err := a.record(ctx, store.Record{
-		MessageID: in.MessageID, AppID: in.AppID,
-		Attempts: []posthorn.Attempt{a.attempt(&message, &endpoint, posthorn.Automatic, delivery.Scheduled)},
-	})
+	inherited, err := a.typeSchedule(ctx, message.AppID, message.EventType)
+	if err != nil {
+		return SendToEndpointResult{}, err
+	}
+	a.untilTurn(c)
+	made := a.attempt(&message, &endpoint, posthorn.Automatic, delivery.Scheduled, inherited)
+	record := store.Record{MessageID: in.MessageID, AppID: in.AppID, Attempts: []posthorn.Attempt{made}}
+	cutOff(&message, &record)
+	recorded, err := a.record(ctx, record)
 	if err != nil {
 		return SendToEndpointResult{}, storeError(err)
 	}
 	if !recorded[0].Success {
-		return SendToEndpointResult{}, a.report(ctx, recorded[0], delivery.Scheduled+1)
+		if recorded[0].NextAt.IsZero() && !made.NextAt.IsZero() { // it was cancelled meanwhile, or its time is over
+			return a.decide(ctx, in)
+		}
+		return SendToEndpointResult{}, attemptError(recorded[0], delivery.Scheduled+1, a.Now())
 	}
 	return SendToEndpointResult{State: posthorn.Delivered, Attempts: recorded[0].Number}, nil
+}
+
+// noteWait records what a delivery waits for, and reports whether that is news.
+func (a *Activities) noteWait(ctx context.Context, c *candidate, v verdict) (changed bool, err error) {
+	before, d := c.delivery, v.delivery(c)
+	if v.recorded || before.Waits == d.Waits && before.Reason == d.Reason && before.NextAt.Equal(d.NextAt) && before.Parked == d.Parked {
+		return false, nil
+	}
+	_, err = a.record(ctx, store.Record{MessageID: d.MessageID, AppID: d.AppID, Waiting: []posthorn.Delivery{d}})
+	if err != nil {
+		return false, storeError(err)
+	}
+	return before.Waits != d.Waits, nil
+}
+
+// waitOn has Temporal come back when the wait is over: at the latest when there is nothing left to send.
+func (a *Activities) waitOn(c *candidate, v verdict) error {
+	until := v.until
+	if until.IsZero() {
+		until = c.expiry()
+	}
+	return waitingError(v.waits, v.reason, until.Sub(a.Now()))
 }
 
 func (a *Activities) cancel(ctx context.Context, in SendToEndpointInput, d posthorn.Delivery, reason string) (SendToEndpointResult, error) {

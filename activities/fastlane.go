@@ -3,26 +3,42 @@ package activities
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/internal/store"
 )
 
-// gatherFor is how long the fast lane gathers ended attempts so that the whole fan-out shares one commit. After it,
-// each attempt is recorded as it ends: a slow sibling does not keep a quick one from becoming durable.
-const gatherFor = 200 * time.Millisecond
+const (
+	// partSize is how many endpoints one run sends to. What a run leaves open is part of a history, at a hundred bytes
+	// each, and where it is all of them, one workflow carries it on, with up to eight events each.
+	partSize = 500
+	// maxOpenTogether is how many open deliveries a message's own workflow carries on.
+	maxOpenTogether = 500
+)
 
-// SendToAllInput names the message to send.
+// SendToAllInput names the message to send, and which part of its endpoints.
 type SendToAllInput struct {
 	MessageID string
+	After     string `json:",omitempty"` // ID of the endpoint behind which the part begins
+	Open      int    `json:",omitempty"` // how many deliveries the message's workflow has to carry on already
 }
 
 // SendToAllResult says what the fast lane left to do. It becomes part of the workflow's history, so it is small.
 type SendToAllResult struct {
 	Endpoints int            // how many endpoints the message goes to
 	Delivered int            // how many of them have it
-	Open      []OpenDelivery `json:",omitempty"` // the others
+	Held      int            `json:",omitempty"` // how many are disabled or have no room; their deliveries wait in the database only
+	Cancelled int            `json:",omitempty"` // how many are not to have it any more
+	Open      []OpenDelivery `json:",omitempty"` // the others, by endpoint ID
+	// Apart: the open ones are too many for the message's workflow and get one of their own.
+	Apart bool `json:",omitempty"`
+	// Through is the last endpoint of the part, if there are more; Total, how many there are in all, as things stand.
+	Through string `json:",omitempty"`
+	Total   int    `json:",omitempty"`
 	// Window and AttemptTimeout are the bounds of the durable lane; set where something is open.
 	Window         time.Duration `json:",omitempty"`
 	AttemptTimeout time.Duration `json:",omitempty"`
@@ -34,10 +50,11 @@ type OpenDelivery struct {
 	Label      string // host and path
 }
 
-// SendToAll is the fast lane: it posts the message to all its endpoints at once, waits a short time, records what
-// ended and returns what is open. Repeating it, after a crash, sends to no endpoint that has an attempt on record.
+// SendToAll is the fast lane: it posts the message to its endpoints, waits a short time, records what ended and returns what
+// is open. Of very many endpoints it takes a part, so that a run is short and its result small. Repeating it, after a
+// crash, sends to no endpoint that has an attempt on record.
 func (a *Activities) SendToAll(ctx context.Context, in SendToAllInput) (SendToAllResult, error) {
-	message, before, err := a.load(ctx, in.MessageID)
+	message, fresh, err := a.load(ctx, in)
 	if err != nil {
 		return SendToAllResult{}, err
 	}
@@ -45,33 +62,51 @@ func (a *Activities) SendToAll(ctx context.Context, in SendToAllInput) (SendToAl
 	if err != nil {
 		return SendToAllResult{}, err
 	}
+	endpoints, result := a.part(endpoints, in.After)
+	before, err := a.onRecord(ctx, in, result.Through, fresh)
+	if err != nil {
+		return SendToAllResult{}, err
+	}
+	inherited, err := a.typeSchedule(ctx, message.AppID, message.EventType)
+	if err != nil {
+		return SendToAllResult{}, err
+	}
 
-	r := &round{a: a, message: message, settled: make(chan struct{}), open: make(map[string]string)}
-	result := SendToAllResult{}
-	var send []*posthorn.Endpoint
+	if err := a.leaveElsewhere(ctx, before); err != nil {
+		return SendToAllResult{}, err
+	}
+	r := newRound(a, message, inherited)
+	r.more, r.large = result.Through != "", result.Through != "" || in.After != ""
 	for _, ep := range endpoints {
 		delivery, known := before[ep.ID]
 		delete(before, ep.ID)
 		switch {
 		case known && delivery.State == posthorn.Delivered:
-			result.Delivered++
-		case known || message.Payload == nil || a.slow.has(ep.ID) || !a.flights.begin(message.ID, ep.ID):
+			r.delivered++
+		case known && delivery.State == posthorn.Cancelled:
+			r.cancelled++
+		case known && delivery.Parked && !delivery.State.Ended():
+			r.held++
+		case known && !store.SentByHandOnly(&delivery) || message.Payload == nil:
+			r.open[ep.ID] = Label(ep.URL)
+		case !a.slow.has(ep.ID), a.holds(ctx, ep.ID): // what the gate says at once is no matter for the durable lane
+			r.send(ep)
+		case a.hasRoom(ep):
 			r.open[ep.ID] = Label(ep.URL)
 		default:
-			send = append(send, ep)
+			r.later(ep)
 		}
 	}
 	// Deliveries of an earlier run whose endpoint no longer matches: the durable lane finds out why and closes them.
 	for id, delivery := range before {
 		if delivery.State == posthorn.Delivered {
-			result.Delivered++
+			r.delivered++
 		} else {
 			r.open[id] = id
 		}
 	}
 
-	result.Endpoints = result.Delivered + len(r.open) + len(send)
-	r.start(send)
+	r.start()
 	select {
 	case <-r.settled:
 	case <-ctx.Done():
@@ -80,124 +115,84 @@ func (a *Activities) SendToAll(ctx context.Context, in SendToAllInput) (SendToAl
 	if r.err != nil {
 		return SendToAllResult{}, r.err
 	}
-	result.Delivered += r.delivered
-	for _, ep := range endpoints {
-		if label, ok := r.open[ep.ID]; ok {
-			result.Open = append(result.Open, OpenDelivery{ep.ID, label})
-			delete(r.open, ep.ID)
-		}
-	}
-	for id, label := range r.open {
-		result.Open = append(result.Open, OpenDelivery{id, label})
+	result.Delivered, result.Held, result.Cancelled = r.delivered, r.held, r.cancelled
+	result.Endpoints = r.delivered + r.held + r.cancelled + len(r.open)
+	for _, id := range slices.Sorted(maps.Keys(r.open)) {
+		result.Open = append(result.Open, OpenDelivery{id, r.open[id]})
 	}
 	if len(result.Open) > 0 {
-		result.Window = a.Schedule.Window(a.AttemptTimeout)
+		result.Window = max(Patience(&message), a.window(result.Open, endpoints, inherited))
 		result.AttemptTimeout = a.AttemptTimeout
+		result.Apart = in.Open+len(result.Open) > maxOpenTogether
 	}
 	return result, nil
 }
 
-// load returns the message and the deliveries that are on record for it.
-func (a *Activities) load(ctx context.Context, id string) (posthorn.Message, map[string]posthorn.Delivery, error) {
-	if m, fresh := a.Accepted.Take(id); fresh {
-		return m, nil, nil
+// leaveElsewhere has what an earlier run had parked, and what was let go since and has a workflow of its own, count as parked still:
+// only one workflow goes on with a delivery.
+func (a *Activities) leaveElsewhere(ctx context.Context, before map[string]posthorn.Delivery) error {
+	for id, d := range before {
+		if d.State.Ended() || d.Parked {
+			continue
+		}
+		carriedOn, err := a.Starter.CarriedOn(ctx, d.MessageID, id)
+		if err != nil {
+			return err
+		}
+		d.Parked = carriedOn
+		before[id] = d
 	}
-	m, err := a.Store.MessageByID(ctx, id)
-	if err != nil {
-		return m, nil, storeError(fmt.Errorf("reading message %s: %w", id, err))
+	return nil
+}
+
+// Patience is how long Temporal goes on with a delivery: it can be held for as long as there is something to send. The day
+// more is for what ends it in the database first.
+func Patience(m *posthorn.Message) time.Duration { return m.ExpiresAt.Sub(m.CreatedAt) + 24*time.Hour }
+
+// part returns the endpoints behind one that are sent to together, and a result that says whether there are more. They are
+// ordered by ID.
+func (a *Activities) part(endpoints []*posthorn.Endpoint, after string) ([]*posthorn.Endpoint, SendToAllResult) {
+	from := 0
+	if after != "" {
+		from, _ = slices.BinarySearchFunc(endpoints, after, func(ep *posthorn.Endpoint, after string) int {
+			if ep.ID <= after {
+				return -1
+			}
+			return strings.Compare(ep.ID, after)
+		})
 	}
-	deliveries, err := a.Store.MessageDeliveries(ctx, id)
+	if from+a.PartSize >= len(endpoints) {
+		return endpoints[from:], SendToAllResult{}
+	}
+	part := endpoints[from : from+a.PartSize]
+	return part, SendToAllResult{Through: part[len(part)-1].ID, Total: len(endpoints)}
+}
+
+// load returns the message, and whether it is certain that none of it was sent before.
+func (a *Activities) load(ctx context.Context, in SendToAllInput) (m posthorn.Message, fresh bool, err error) {
+	if in.After == "" {
+		if m, fresh = a.Accepted.Take(in.MessageID); fresh {
+			return m, true, nil
+		}
+	}
+	if m, err = a.Store.MessageByID(ctx, in.MessageID); err != nil {
+		return m, false, storeError(fmt.Errorf("reading message %s: %w", in.MessageID, err))
+	}
+	return m, false, nil
+}
+
+// onRecord returns the part's deliveries that are on record, by endpoint.
+func (a *Activities) onRecord(ctx context.Context, in SendToAllInput, through string, fresh bool) (map[string]posthorn.Delivery, error) {
+	if fresh {
+		return nil, nil
+	}
+	deliveries, err := a.Store.DeliveriesBetween(ctx, in.MessageID, in.After, through)
 	if err != nil {
-		return m, nil, storeError(fmt.Errorf("reading the deliveries of %s: %w", id, err))
+		return nil, storeError(fmt.Errorf("reading the deliveries of %s: %w", in.MessageID, err))
 	}
 	known := make(map[string]posthorn.Delivery, len(deliveries))
 	for _, d := range deliveries {
 		known[d.EndpointID] = d
 	}
-	return m, known, nil
-}
-
-// round is the fast lane's sending of one message. Its goroutines go on after the activity has returned, until the
-// last request has ended and is recorded.
-type round struct {
-	a       *Activities
-	message posthorn.Message
-	settled chan struct{} // closed when the fields below hold the outcome
-
-	delivered int
-	open      map[string]string // endpoint ID → label
-	err       error
-}
-
-func (r *round) start(endpoints []*posthorn.Endpoint) {
-	ended := make(chan posthorn.Attempt, len(endpoints))
-	for _, ep := range endpoints {
-		r.open[ep.ID] = Label(ep.URL)
-		r.a.rounds.Go(func() { ended <- r.a.attempt(&r.message, ep, posthorn.Automatic, 0) })
-	}
-	r.a.rounds.Go(func() { r.collect(ended, len(endpoints)) })
-}
-
-// collect records attempts as they end. It settles the round when all have, or when the fast lane's wait is over.
-func (r *round) collect(ended <-chan posthorn.Attempt, flying int) {
-	gather := time.NewTimer(gatherFor)
-	defer gather.Stop()
-	wait := time.NewTimer(r.a.FastLaneWait)
-	defer wait.Stop()
-
-	var batch []posthorn.Attempt
-	gathering, settled := true, false
-	for !settled || flying > 0 {
-		settle := flying == 0 && !settled
-		if !settle {
-			select {
-			case attempt := <-ended:
-				flying--
-				batch = append(batch, attempt)
-				settle = flying == 0 && !settled
-			case <-gather.C:
-				gathering = false
-			case <-wait.C:
-				settle = !settled
-			}
-		}
-		if settle || ((settled || !gathering) && len(batch) > 0) {
-			r.commit(batch, settle, settled)
-			batch = nil
-			settled = settled || settle
-		}
-	}
-}
-
-// commit records ended attempts and, where it settles the round, the deliveries that go on in the durable lane.
-func (r *round) commit(batch []posthorn.Attempt, settle, settled bool) {
-	rec := store.Record{MessageID: r.message.ID, AppID: r.message.AppID, Attempts: batch, Dispatched: settle}
-	if !settled {
-		for _, attempt := range batch {
-			if attempt.Success {
-				r.delivered++
-				delete(r.open, attempt.EndpointID)
-			}
-		}
-	}
-	if settle {
-		for id := range r.open {
-			rec.Pending = append(rec.Pending, id)
-		}
-	}
-	_, err := r.a.record(r.a.sending, rec)
-	for _, attempt := range batch {
-		r.a.flights.land(attempt.MessageID, attempt.EndpointID)
-	}
-	switch {
-	case err == nil:
-	case settled:
-		// The durable lane finds no record and sends again; nobody else hears of the error.
-		r.a.Logger.Error("an attempt could not be recorded and will be made again", "message", r.message.ID, "error", err)
-	default:
-		r.err = storeError(err)
-	}
-	if settle {
-		close(r.settled)
-	}
+	return known, nil
 }

@@ -5,20 +5,21 @@ import (
 	"sync"
 )
 
-// flight is a request of the fast lane on its way. Landed is closed when its attempt is recorded, or could not be.
+// flight is a delivery that is being dealt with: a request on its way in the fast lane, or a run of the durable lane. Landed
+// is closed when what came of it is recorded, or could not be.
 type flight struct {
 	landed chan struct{}
 }
 
 type flightKey struct{ messageID, endpointID string }
 
-// flights are the requests of this process's fast lane that have not ended.
+// flights are what this process deals with just now, so that nothing is sent twice at once.
 type flights struct {
 	mu  sync.Mutex
 	all map[flightKey]*flight
 }
 
-// begin registers a request. It returns false if there is one already.
+// begin registers a flight. It returns false if there is one already.
 func (f *flights) begin(messageID, endpointID string) bool {
 	key := flightKey{messageID, endpointID}
 	f.mu.Lock()
@@ -33,6 +34,12 @@ func (f *flights) begin(messageID, endpointID string) bool {
 	return true
 }
 
+func (f *flights) has(messageID, endpointID string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.all[flightKey{messageID, endpointID}] != nil
+}
+
 func (f *flights) land(messageID, endpointID string) {
 	key := flightKey{messageID, endpointID}
 	f.mu.Lock()
@@ -43,7 +50,17 @@ func (f *flights) land(messageID, endpointID string) {
 	}
 }
 
-// wait returns when no request of the delivery is in flight, or with ctx's error.
+// take registers a flight as soon as there is no other of the delivery, or returns ctx's error.
+func (f *flights) take(ctx context.Context, messageID, endpointID string) error {
+	for !f.begin(messageID, endpointID) {
+		if err := f.wait(ctx, messageID, endpointID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wait returns when there is no flight of the delivery, or with ctx's error.
 func (f *flights) wait(ctx context.Context, messageID, endpointID string) error {
 	f.mu.Lock()
 	fl := f.all[flightKey{messageID, endpointID}]

@@ -46,10 +46,27 @@ func (a *Activities) Resend(ctx context.Context, in ResendInput) (ResendResult, 
 	if err != nil {
 		return ResendResult{}, storeError(fmt.Errorf("reading endpoint %s: %w", in.EndpointID, err))
 	}
-	made = a.attempt(&message, &endpoint, posthorn.Manual, 0)
-	made.ID = in.AttemptID
-	if _, err := a.record(ctx, store.Record{MessageID: in.MessageID, AppID: in.AppID, Attempts: []posthorn.Attempt{made}}); err != nil {
+	if made, err = a.sendByHand(ctx, &message, &endpoint, in.AttemptID); err != nil {
 		return ResendResult{}, storeError(err)
 	}
 	return ResendResult{Delivered: made.Success, Message: made.Message}, nil
+}
+
+// sendByHand makes an attempt and records it. A delivery that was waiting and has been made hears of it.
+func (a *Activities) sendByHand(ctx context.Context, m *posthorn.Message, ep *posthorn.Endpoint, attemptID string) (posthorn.Attempt, error) {
+	before, err := a.Store.Delivery(ctx, m.ID, ep.ID)
+	if err != nil && posthorn.CodeOf(err) != posthorn.NotFound {
+		return posthorn.Attempt{}, fmt.Errorf("reading the delivery of %s to %s: %w", m.ID, ep.ID, err)
+	}
+	made := a.attempt(m, ep, posthorn.Manual, 0, nil)
+	made.ID = attemptID
+	if _, err := a.record(ctx, store.Record{MessageID: m.ID, AppID: m.AppID, Attempts: []posthorn.Attempt{made}}); err != nil {
+		return posthorn.Attempt{}, err
+	}
+	if made.Success && before.State != "" && !before.State.Ended() {
+		if err := a.Starter.Nudge(ctx, before); err != nil {
+			a.Logger.Warn("a delivery goes on waiting although it has been made", "message", m.ID, "endpoint", ep.ID, "error", err)
+		}
+	}
+	return made, nil
 }

@@ -15,8 +15,12 @@ import (
 )
 
 // attempt signs and posts a message to an endpoint once. It does not record what happened.
-// scheduled is how many scheduled attempts the delivery has had; the attempt tells when the next one is due.
-func (a *Activities) attempt(m *posthorn.Message, ep *posthorn.Endpoint, trigger posthorn.Trigger, scheduled int) posthorn.Attempt {
+// scheduled is how many scheduled attempts the delivery has had; the attempt tells when the next one is due by the
+// endpoint's schedule, or else by the one that it inherits.
+func (a *Activities) attempt(
+	m *posthorn.Message, ep *posthorn.Endpoint, trigger posthorn.Trigger, scheduled int, inherited posthorn.Schedule,
+) posthorn.Attempt {
+	schedule := inherited.OverriddenBy(ep.RetrySchedule)
 	made := posthorn.Attempt{
 		ID:         posthorn.AttemptID.New(),
 		MessageID:  m.ID,
@@ -31,7 +35,7 @@ func (a *Activities) attempt(m *posthorn.Message, ep *posthorn.Endpoint, trigger
 	header, err := signedHeader(m.ID, payload, ep, made.StartedAt)
 	if err != nil {
 		made.ErrorClass, made.Message = "signing", "the message could not be signed: "+err.Error()
-		a.scheduleNext(&made, scheduled, 0)
+		scheduleNext(&made, schedule, scheduled, 0)
 		return made
 	}
 	if version != "" {
@@ -50,7 +54,8 @@ func (a *Activities) attempt(m *posthorn.Message, ep *posthorn.Endpoint, trigger
 	made.ErrorClass = string(result.Class)
 	made.Message = result.Message
 	if !made.Success {
-		a.scheduleNext(&made, scheduled, leastWait(result))
+		a.failedAt(ep)
+		scheduleNext(&made, schedule, scheduled, leastWait(result))
 	}
 	return made
 }
@@ -66,12 +71,13 @@ func leastWait(r egress.Result) time.Duration {
 	}
 }
 
-func (a *Activities) scheduleNext(made *posthorn.Attempt, scheduled int, atLeast time.Duration) {
+func scheduleNext(made *posthorn.Attempt, schedule posthorn.Schedule, scheduled int, atLeast time.Duration) {
 	if made.Trigger != posthorn.Automatic {
 		return
 	}
-	if wait, again := a.Schedule.Next(scheduled+1, atLeast); again {
+	if wait, again := schedule.Next(scheduled+1, atLeast); again {
 		made.NextAt = made.StartedAt.Add(made.Duration).Add(wait)
+		made.Failing = scheduled+1 >= schedule.FailingAfter()
 	}
 }
 
@@ -110,19 +116,21 @@ func Label(url string) string {
 // record writes facts that must not be lost: a request that was made can't be unmade, and an attempt without a record
 // is made again. So it tries for a while where the database refuses.
 func (a *Activities) record(ctx context.Context, r store.Record) ([]posthorn.Attempt, error) {
+	r.Rules = a.Health
+	ordered, err := a.Routes.Ordered(ctx, r.AppID)
+	if err != nil {
+		return nil, err
+	}
+	r.Ordered = ordered
+	ctx = context.WithoutCancel(ctx) // what has happened is recorded, even if Temporal has lost interest in this run
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
 		attempts, err := a.Store.Record(ctx, r)
 		if err == nil {
-			a.disableGone(ctx, attempts)
 			return attempts, nil
 		}
 		if wait > time.Second {
 			return nil, fmt.Errorf("recording %d attempts of %s: %w", len(r.Attempts), r.MessageID, err)
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return nil, fmt.Errorf("recording %d attempts of %s: %w", len(r.Attempts), r.MessageID, err)
-		}
+		<-time.After(wait)
 	}
 }

@@ -23,15 +23,17 @@ type SweepResult struct {
 	Started int // messages whose workflow had never begun
 	Tasks   int `json:",omitempty"` // background tasks likewise
 	Claims  int `json:",omitempty"` // claims of requests whose day was over
+	Ended   int `json:",omitempty"` // tasks that had lost their workflow
 }
 
 // Sweep starts the workflows of stored messages and tasks that have none: those whose process ended between the two steps.
-// And it deletes the claims of requests whose day is over.
+// It ends tasks that have lost theirs. And it deletes the claims of requests whose day is over.
 func (a *Activities) Sweep(ctx context.Context) (SweepResult, error) {
 	result, err := a.StartUndispatched(ctx, a.Now().Add(-sweepAge))
-	var deleting error
+	var ending, deleting error
+	result.Ended, ending = a.endStalledTasks(ctx)
 	result.Claims, deleting = a.deleteExpiredClaims(ctx)
-	return result, cmp.Or(err, deleting)
+	return result, cmp.Or(err, ending, deleting)
 }
 
 // StartUndispatched is a sweep over all messages and tasks that were stored before a moment.
@@ -59,14 +61,22 @@ func (a *Activities) StartUndispatched(ctx context.Context, before time.Time) (S
 	}
 }
 
-// pickUp starts the workflow of a message. If there is one already, running or ended, the message needs no sweep again:
-// it must not be started anew when Temporal has forgotten it.
+// pickUp starts the workflow of a message. If there is one already that has ended, the message needs no sweep again: it
+// must not be started anew when Temporal has forgotten it. One that is running records the end of the first round itself,
+// and until then those behind the message in its order have to know of it.
 func (a *Activities) pickUp(ctx context.Context, m posthorn.Message) (started bool, err error) {
 	err = a.Starter.Start(ctx, m)
 	switch posthorn.CodeOf(err) {
 	case "":
 		return true, nil
 	case posthorn.Conflict:
+		if m.DeliverAt.After(a.Now()) {
+			return false, a.MarkScheduled(ctx, ScheduledInput{MessageID: m.ID, AppID: m.AppID})
+		}
+		running, err := a.Starter.Running(ctx, m.ID)
+		if err != nil || running {
+			return false, err
+		}
 		_, err = a.record(ctx, store.Record{MessageID: m.ID, AppID: m.AppID, Dispatched: true})
 		if err != nil {
 			return false, storeError(err)

@@ -11,13 +11,16 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/internal/store"
 )
 
 // taskSteps says what one step of each kind of task is. A new kind of task is a line here, its input and data in the
 // vocabulary, and an operation that begins it.
 func (a *Activities) taskSteps() map[posthorn.TaskKind]taskStep {
 	return map[posthorn.TaskKind]taskStep{
-		posthorn.RecoverEndpoint:     stepOf(a.recoverStep),
+		posthorn.RecoverEndpoint:     stepOf(a.replayStep),
+		posthorn.ReplayMissing:       stepOf(a.replayStep),
+		posthorn.BulkReplay:          stepOf(a.replayStep),
 		posthorn.BroadcastMessage:    stepOf(a.broadcastStep),
 		posthorn.PurgeContent:        stepOf(a.purgeStep),
 		posthorn.ApplicationStats:    stepOf(a.statsStep),
@@ -28,7 +31,8 @@ func (a *Activities) taskSteps() map[posthorn.TaskKind]taskStep {
 
 // taskStep does the next part of a task and moves Cursor and Data on. A step can be repeated, when a process dies before
 // its end is saved: it must then find what it has done, by identifiers that it derives from the task for instance. An
-// error with one of the codes in endsTask ends the task, any other one has the step repeated.
+// error with one of the codes in endsTask ends the task, any other one has the step repeated. When ctx ends, a step fails,
+// or ends early with what it has done.
 type taskStep func(ctx context.Context, t *posthorn.Task) (done bool, err error)
 
 // step is a taskStep in terms of its own types: what it is given, where it stands, and what it tells.
@@ -106,11 +110,8 @@ func (a *Activities) RunTask(ctx context.Context, in RunTaskInput) (RunTaskResul
 		from := t.Cursor
 		done, err := run(work, &t)
 		switch {
-		case work.Err() != nil && ctx.Err() == nil:
-			return RunTaskResult{}, temporal.NewApplicationErrorWithOptions("the process is stopping; another one goes on", ErrorStopping,
-				temporal.ApplicationErrorOptions{Category: temporal.ApplicationErrorCategoryBenign, NextRetryDelay: time.Millisecond})
-		case ctx.Err() != nil:
-			return RunTaskResult{}, ctx.Err()
+		case err != nil && work.Err() != nil:
+			return RunTaskResult{}, interrupted(ctx)
 		case endsTask(err):
 			t.State, t.Reason = posthorn.TaskFailed, reasonOf(err)
 		case err != nil:
@@ -119,14 +120,18 @@ func (a *Activities) RunTask(ctx context.Context, in RunTaskInput) (RunTaskResul
 			t.State = posthorn.TaskFinished
 		}
 		t.UpdatedAt = a.Now()
-		if err := a.Store.AdvanceTask(ctx, t, from); err != nil {
+		saving := context.WithoutCancel(ctx) // what a step has done is not to be forgotten
+		if err := a.Store.AdvanceTask(saving, t, from); err != nil {
 			if posthorn.CodeOf(err) != posthorn.Conflict {
 				return RunTaskResult{}, taskError(fmt.Errorf("saving a step of task %s: %w", t.ID, err))
 			}
 			// Somebody has ended it, or a run that Temporal has given up, its process having slept, is still alive.
-			if t, err = a.Store.TaskByID(ctx, t.ID); err != nil {
+			if t, err = a.Store.TaskByID(saving, t.ID); err != nil {
 				return RunTaskResult{}, taskError(fmt.Errorf("reading task %s: %w", in.TaskID, err))
 			}
+		}
+		if t.State == posthorn.TaskRunning && work.Err() != nil {
+			return RunTaskResult{}, interrupted(ctx)
 		}
 		alive.beat(string(t.Cursor))
 	}
@@ -134,6 +139,15 @@ func (a *Activities) RunTask(ctx context.Context, in RunTaskInput) (RunTaskResul
 		return RunTaskResult{}, temporal.NewNonRetryableApplicationError(t.Reason, ErrorTaskFailed, nil)
 	}
 	return RunTaskResult{t.State, t.Reason}, nil
+}
+
+// interrupted is the error of a run whose work ended before the task: the task was cancelled, or the process stops.
+func interrupted(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return temporal.NewApplicationErrorWithOptions("the process is stopping; another one goes on", ErrorStopping,
+		temporal.ApplicationErrorOptions{Category: temporal.ApplicationErrorCategoryBenign, NextRetryDelay: time.Millisecond})
 }
 
 // FailTaskInput says why a task ends that did not end by itself.
@@ -144,22 +158,10 @@ type FailTaskInput struct {
 
 // FailTask ends a task without a further step. One that has ended stays as it is.
 func (a *Activities) FailTask(ctx context.Context, in FailTaskInput) error {
-	for {
-		t, err := a.Store.TaskByID(ctx, in.TaskID)
-		if err != nil {
-			return taskError(fmt.Errorf("reading task %s: %w", in.TaskID, err))
-		}
-		if t.State != posthorn.TaskRunning {
-			return nil
-		}
-		t.State, t.Reason, t.UpdatedAt = posthorn.TaskFailed, in.Reason, a.Now()
-		switch err := a.Store.AdvanceTask(ctx, t, t.Cursor); {
-		case err == nil:
-			return nil
-		case posthorn.CodeOf(err) != posthorn.Conflict:
-			return taskError(fmt.Errorf("ending task %s: %w", in.TaskID, err))
-		}
+	if err := store.FailTask(ctx, a.Store, in.TaskID, in.Reason, a.Now()); err != nil {
+		return taskError(fmt.Errorf("ending task %s: %w", in.TaskID, err))
 	}
+	return nil
 }
 
 // reasonOf is what a task that ended tells of an error.

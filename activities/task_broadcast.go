@@ -24,7 +24,7 @@ func (a *Activities) broadcastStep(ctx context.Context, s *broadcasting) (done b
 			ID: posthorn.MessageID.Derive(at, s.Task.ID, app.ID), AppID: app.ID, EventID: s.Input.EventID,
 			EventType: s.Input.EventType, Channels: s.Input.Channels, Tags: s.Input.Tags, Payload: s.Input.Payload,
 			PayloadVersion: s.Input.PayloadVersion, Variants: s.Input.Variants, Warnings: s.Input.Warnings,
-			CreatedAt: at, ExpiresAt: at.Add(s.Input.Retention),
+			CreatedAt: at, ExpiresAt: at.Add(s.Input.Retention), DeliverAt: s.Input.DeliverAt, DeliverBefore: s.Input.DeliverBefore,
 		})
 		if err != nil {
 			return fmt.Errorf("posting to %s: %w", app.ID, err)

@@ -10,13 +10,12 @@ import (
 	"github.com/posthorn/posthorn"
 )
 
-// TaskStarter begins tasks, and what their steps have done by other workflows.
+// TaskStarter begins tasks, and knows what has become of their workflows.
 type TaskStarter interface {
 	// StartTask begins a task's workflow. Conflict: it has begun before.
 	StartTask(ctx context.Context, t posthorn.Task) error
-	// Attempt makes one attempt by hand and waits until it has ended, also if it was begun before under its ID. NotFound:
-	// no such endpoint.
-	Attempt(ctx context.Context, m posthorn.Message, endpointID, attemptID string) (ResendResult, error)
+	// TaskEnded tells, for people, how a task's workflow has ended; empty while it is running.
+	TaskEnded(ctx context.Context, id string) (how string, err error)
 }
 
 const (

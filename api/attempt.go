@@ -57,7 +57,8 @@ type messageAttemptOut struct {
 	URL                string              `json:"url" doc:"Where it went, without user name, password, query and fragment."`
 	Status             messageStatus       `json:"status" enum:"0,2" doc:"0 success, 2 failure."`
 	StatusText         string              `json:"statusText" enum:"success,fail" doc:"The status as a word."`
-	TriggerType        int                 `json:"triggerType" enum:"0,1" doc:"0 by the schedule, 1 by hand."`
+	TriggerType        int                 `json:"triggerType" enum:"0,1" doc:"0 by itself, 1 by hand."`
+	Trigger            string              `json:"trigger" enum:"auto,manual,probe" doc:"What caused it: the schedule, somebody, or the wish to know whether an endpoint that failed for every message answers again."`
 	ResponseStatusCode int                 `json:"responseStatusCode" doc:"0 if no response came."`
 	ResponseDurationMs int64               `json:"responseDurationMs" doc:"How long it took, in milliseconds."`
 	Response           string              `json:"response" doc:"The body's beginning, or why there was no response."`
@@ -75,7 +76,7 @@ func showAttempt(a posthorn.Attempt, withContent bool) messageAttemptOut {
 	out := messageAttemptOut{
 		ID: a.ID, MsgID: a.MessageID, EndpointID: a.EndpointID, URL: a.URL, Status: statusFail,
 		ResponseStatusCode: a.Status, ResponseDurationMs: a.Duration.Milliseconds(),
-		AttemptNumber: a.Number, ErrorClass: a.ErrorClass, Message: a.Message,
+		Trigger: string(a.Trigger), AttemptNumber: a.Number, ErrorClass: a.ErrorClass, Message: a.Message,
 		NextAttempt: optionalTimestamp(a.NextAt), Timestamp: timestamp(a.StartedAt),
 	}
 	if a.Success {

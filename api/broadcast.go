@@ -18,6 +18,7 @@ type broadcastIn struct {
 	PayloadRetentionHours  *int     `json:"payloadRetentionHours,omitempty" minimum:"1" maximum:"2160" doc:"How many hours to keep the payload, instead of payloadRetentionPeriod."`
 
 	TransformationsParams *transformationsParams `json:"transformationsParams,omitempty" doc:"Extra settings."`
+	MessageTimes
 	MessageVersions
 }
 
@@ -35,6 +36,9 @@ func (s *Server) broadcast(ctx context.Context, in *broadcastRequest) (*answer[s
 		return nil, invalidField("body.application", "a broadcast goes to every application")
 	}
 	m := body.message("", s.clock())
+	if err := body.checkTimes(&m); err != nil {
+		return nil, err
+	}
 	m.ID = "" // each application's message gets its own
 	if err := s.consultCatalogue(ctx, body, &m); err != nil {
 		return nil, err
@@ -42,5 +46,6 @@ func (s *Server) broadcast(ctx context.Context, in *broadcastRequest) (*answer[s
 	return s.begun(ctx, posthorn.BroadcastMessage, "", posthorn.BroadcastInput{
 		EventID: m.EventID, EventType: m.EventType, Channels: m.Channels, Tags: m.Tags, Payload: m.Payload,
 		Retention: m.ExpiresAt.Sub(m.CreatedAt), PayloadVersion: m.PayloadVersion, Variants: m.Variants, Warnings: m.Warnings,
+		DeliverAt: m.DeliverAt, DeliverBefore: m.DeliverBefore,
 	})
 }

@@ -15,14 +15,18 @@ type DeliveryFields struct {
 	NextAttempt *time.Time    `json:"nextAttempt,omitempty" doc:"When it is tried again. Absent: it isn't."`
 	State       string        `json:"state" enum:"pending,retrying,delivered,failed,held,cancelled" doc:"Where the delivery stands, in more detail."`
 	Attempts    int           `json:"attempts" doc:"How many were made."`
+	Waits       string        `json:"waits,omitempty" enum:"scheduled,paused,disabled,circuit_open,throttled,in_flight,order" doc:"What it waits for, if it could otherwise be sent."`
 	Reason      string        `json:"reason,omitempty" doc:"Why it failed, waits or was cancelled, if the last attempt doesn't say it."`
 }
 
 func showDelivery(d posthorn.Delivery) DeliveryFields {
 	status := statusOf(d.State)
+	if d.Waits == posthorn.WaitPaused || d.Waits == posthorn.WaitDisabled || d.State.Ended() {
+		d.NextAt = time.Time{} // when it would end by itself, or its workflow hears of its end
+	}
 	return DeliveryFields{
 		Status: status, StatusText: status.text(), NextAttempt: optionalTimestamp(d.NextAt),
-		State: string(d.State), Attempts: d.Attempts, Reason: d.Reason,
+		State: string(d.State), Attempts: d.Attempts, Waits: string(d.Waits), Reason: d.Reason,
 	}
 }
 

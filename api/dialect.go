@@ -114,19 +114,19 @@ func (l listResponse[T]) older() any {
 func (a applicationOut) older() any { return reshape(a) }
 
 func (e EndpointOut) older() any {
-	return versioned(reshape(e, "disabledReason", "payloadVersion", "payloadVersions"))
+	return versioned(reshape(e, "disabledReason", "pausedAt", "ordered", "maxInFlight", "payloadVersion", "payloadVersions"))
 }
 
 func (e messageEndpointOut) older() any {
-	return versioned(reshape(e, "disabledReason", "statusText", "metadata", "state", "attempts", "reason", "payloadVersion", "payloadVersions"))
+	return versioned(reshape(e, "disabledReason", "pausedAt", "ordered", "maxInFlight", "statusText", "metadata", "state", "attempts", "reason", "waits", "payloadVersion", "payloadVersions"))
 }
 
 func (m endpointMessageOut) older() any {
-	return reshape(m, "statusText", "state", "attempts", "reason", "payloadVersion")
+	return reshape(m, "deliverAt", "deliverBefore", "cancelledAt", "statusText", "state", "attempts", "reason", "waits", "payloadVersion", "orderingKey")
 }
 
 func (a messageAttemptOut) older() any {
-	return reshape(a, "statusText", "attemptNumber", "errorClass", "message", "nextAttempt", "responseHeaders", "responseTruncated", "responseEncoding")
+	return reshape(a, "statusText", "trigger", "attemptNumber", "errorClass", "message", "nextAttempt", "responseHeaders", "responseTruncated", "responseEncoding")
 }
 
 func (t startedTaskOut) older() any { return reshape(t, "updatedAt") }

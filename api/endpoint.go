@@ -25,8 +25,10 @@ type EndpointUpdate struct {
 	FilterTypes  []string          `json:"filterTypes,omitempty" minItems:"1" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.]+$" deprecated:"true" doc:"The older name of eventTypes."`
 	Channels     []string          `json:"channels,omitempty" minItems:"1" maxItems:"10" maxLength:"128" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"The channels it listens on. Default: all."`
 	Disabled     bool              `json:"disabled,omitempty" doc:"Whether it takes no messages."`
+	Ordered      bool              `json:"ordered,omitempty" doc:"Whether it gets one message at a time, in the order in which they were accepted: each waits until those before it have ended. Default: false."`
 	ThrottleRate int               `json:"throttleRate,omitempty" minimum:"1" maximum:"65535" doc:"Messages per second. Default: no limit."`
 	RateLimit    int               `json:"rateLimit,omitempty" minimum:"1" maximum:"65535" deprecated:"true" doc:"The older name of throttleRate."`
+	MaxInFlight  int               `json:"maxInFlight,omitempty" minimum:"1" maximum:"10000" doc:"Requests under way at the same time (not in Svix). Default: no limit."`
 	Metadata     map[string]string `json:"metadata,omitempty" doc:"Yours to fill, up to 4096 bytes."`
 	EndpointVersions
 }
@@ -34,7 +36,9 @@ type EndpointUpdate struct {
 func (in *EndpointUpdate) replace(e *posthorn.Endpoint) {
 	e.URL, e.Description, e.Metadata = in.URL, in.Description, in.Metadata
 	e.SetDisabled(in.Disabled, "")
+	e.Ordered = in.Ordered
 	e.ThrottleRate = cmp.Or(in.ThrottleRate, in.RateLimit)
+	e.MaxInFlight = in.MaxInFlight
 	e.Channels = unique(in.Channels)
 	e.EventTypes = in.EventTypes
 	if e.EventTypes == nil {
@@ -58,8 +62,10 @@ type endpointPatch struct {
 	FilterTypes  Optional[[]string]          `json:"filterTypes,omitzero" deprecated:"true" doc:"The older name of eventTypes."`
 	Channels     Optional[[]string]          `json:"channels,omitzero" doc:"The channels it listens on; null listens on all."`
 	Disabled     Optional[bool]              `json:"disabled,omitzero" doc:"Whether it takes no messages."`
+	Ordered      Optional[bool]              `json:"ordered,omitzero" doc:"Whether it gets one message at a time, in the order in which they were accepted."`
 	ThrottleRate Optional[int]               `json:"throttleRate,omitzero" minimum:"1" maximum:"65535" doc:"Messages per second; null removes the limit."`
 	RateLimit    Optional[int]               `json:"rateLimit,omitzero" minimum:"1" maximum:"65535" deprecated:"true" doc:"The older name of throttleRate."`
+	MaxInFlight  Optional[int]               `json:"maxInFlight,omitzero" minimum:"1" maximum:"10000" doc:"Requests under way at the same time (not in Svix); null removes the limit."`
 	Metadata     Optional[map[string]string] `json:"metadata,omitzero" doc:"Replaces what was there; null removes it."`
 	EndpointVersions
 }
@@ -74,7 +80,10 @@ type EndpointOut struct {
 	Channels       []string          `json:"channels,omitempty" nullable:"false" doc:"The channels it listens on. Absent: all."`
 	Disabled       bool              `json:"disabled" doc:"Whether it takes no messages."`
 	DisabledReason string            `json:"disabledReason,omitempty" doc:"Why Posthorn disabled it by itself."`
+	PausedAt       *time.Time        `json:"pausedAt,omitempty" doc:"Since when its messages wait. Absent: it isn't paused."`
+	Ordered        bool              `json:"ordered,omitempty" doc:"Whether it gets one message at a time, in the order in which they were accepted. Absent: no."`
 	ThrottleRate   *int              `json:"throttleRate,omitempty" doc:"Messages per second. Absent: no limit."`
+	MaxInFlight    *int              `json:"maxInFlight,omitempty" doc:"Requests under way at the same time (not in Svix). Absent: no limit."`
 	Metadata       map[string]string `json:"metadata"`
 	CreatedAt      time.Time         `json:"createdAt"`
 	UpdatedAt      time.Time         `json:"updatedAt"`
@@ -86,7 +95,7 @@ type EndpointOut struct {
 func showEndpoint(e posthorn.Endpoint) EndpointOut {
 	return EndpointOut{
 		ID: e.ID, UID: optional(e.UID), URL: e.URL, Description: e.Description, EventTypes: e.EventTypes, Channels: e.Channels,
-		Disabled: e.Disabled, DisabledReason: e.DisabledReason, ThrottleRate: optional(e.ThrottleRate), Metadata: orEmpty(e.Metadata),
+		Disabled: e.Disabled, DisabledReason: e.DisabledReason, PausedAt: optionalTimestamp(e.PausedAt), Ordered: e.Ordered, ThrottleRate: optional(e.ThrottleRate), MaxInFlight: optional(e.MaxInFlight), Metadata: orEmpty(e.Metadata),
 		CreatedAt: timestamp(e.CreatedAt), UpdatedAt: timestamp(e.UpdatedAt),
 		PayloadVersion: e.PayloadVersion, PayloadVersions: e.PayloadVersions,
 	}
@@ -109,6 +118,7 @@ func (s *Server) checkEndpoint(ctx context.Context, e *posthorn.Endpoint) error 
 		checkNames("body.eventTypes", e.EventTypes, 0, maxName),
 		checkNames("body.channels", e.Channels, maxEndpointChannels, maxChannel),
 		checkThrottle(e.ThrottleRate),
+		checkMaxInFlight(e.MaxInFlight),
 		checkMetadata(e.Metadata),
 	); err != nil {
 		return err
@@ -261,6 +271,7 @@ func (s *Server) patchEndpoint(ctx context.Context, in *patchEndpointIn) (*answe
 			p.URL.into(&e.URL, "body.url"),
 			p.Description.into(&e.Description, "body.description"),
 			p.Disabled.into(&disabled, "body.disabled"),
+			p.Ordered.into(&e.Ordered, "body.ordered"),
 			checkNames("body.eventTypes", subscriptions.Value, 0, maxName),
 			checkNames("body.channels", p.Channels.Value, maxEndpointChannels, maxChannel),
 		); err != nil {
@@ -271,6 +282,7 @@ func (s *Server) patchEndpoint(ctx context.Context, in *patchEndpointIn) (*answe
 		subscriptions.orZero(&e.EventTypes)
 		p.Channels.orZero(&e.Channels)
 		p.ThrottleRate.or(p.RateLimit).orZero(&e.ThrottleRate)
+		p.MaxInFlight.orZero(&e.MaxInFlight)
 		p.Metadata.orZero(&e.Metadata)
 		p.EndpointVersions.apply(e)
 		e.EventTypes, e.Channels, e.UpdatedAt = unique(e.EventTypes), unique(e.Channels), s.clock()

@@ -19,14 +19,14 @@ func TestEndpoint(t *testing.T) {
 	app, other := b.application(), b.application()
 	plain := b.endpoint(app, `{"url":"https://example.com/hook"}`)
 	full := b.endpoint(app, `{"url":"https://user:pass@example.com/x?y=z","description":"d","uid":"main","eventTypes":["a","b","a"],
-		"channels":["c"],"disabled":true,"throttleRate":3,"metadata":{"k":"v"}}`)
+		"channels":["c"],"disabled":true,"throttleRate":3,"maxInFlight":4,"metadata":{"k":"v"}}`)
 	path := "/app/{app}/endpoint"
 	b.run(t, strings.NewReplacer("{app}", app, "{other}", other, "{plain}", plain, "{full}", full, "{long}", strings.Repeat("x", 65536)), []scenario{
 		{name: "has defaults for all but its URL", method: "GET", path: path + "/{plain}", status: 200,
 			contains: []string{`"url":"https://example.com/hook"`, `"disabled":false`, `"description":""`, `"metadata":{}`},
-			excludes: []string{"eventTypes", "channels", "throttleRate", "uid", "whsec_", "secret", "headers"}},
+			excludes: []string{"eventTypes", "channels", "throttleRate", "maxInFlight", "uid", "whsec_", "secret", "headers"}},
 		{name: "shows all that it was given", method: "GET", path: path + "/main", status: 200,
-			contains: []string{`"id":"{full}"`, `"eventTypes":["a","b"]`, `"channels":["c"]`, `"disabled":true`, `"throttleRate":3`, `"metadata":{"k":"v"}`}},
+			contains: []string{`"id":"{full}"`, `"eventTypes":["a","b"]`, `"channels":["c"]`, `"disabled":true`, `"throttleRate":3`, `"maxInFlight":4`, `"metadata":{"k":"v"}`}},
 		{name: "is not found in another application", method: "GET", path: "/app/{other}/endpoint/{full}", status: 404},
 		{name: "is listed newest first", method: "GET", path: path + "?limit=1", status: 200, contains: []string{"{full}", `"done":false`}, excludes: []string{"{plain}", "whsec_"}},
 		{name: "is listed oldest first on demand", method: "GET", path: path + "?limit=1&order=ascending", status: 200, contains: []string{"{plain}"}, excludes: []string{"{full}"}},
@@ -48,13 +48,17 @@ func TestEndpoint(t *testing.T) {
 		{name: "reads the older names of fields", method: "POST", path: path, body: `{"url":"https://e.com","filterTypes":["a"],"rateLimit":4,"version":1}`, status: 201,
 			contains: []string{`"eventTypes":["a"]`, `"throttleRate":4`}},
 		{name: "can't have a throttle rate of 0", method: "POST", path: path, body: `{"url":"https://e.com","throttleRate":0}`, status: 422},
+		{name: "can't have 0 requests under way", method: "POST", path: path, body: `{"url":"https://e.com","maxInFlight":0}`, status: 422, contains: []string{`"loc":["body","maxInFlight"]`}},
+		{name: "can't have 10001 requests under way", method: "PATCH", path: path + "/{plain}", body: `{"maxInFlight":10001}`, status: 422, contains: []string{`"loc":["body","maxInFlight"]`}},
+		{name: "is within its rate", method: "GET", path: path + "/main/rate-limit-status", status: 200, contains: []string{`{"status":"Ok"}`}},
+		{name: "has no such status if it isn't there", method: "GET", path: path + "/nope/rate-limit-status", status: 404},
 		{name: "can't take a taken uid", method: "POST", path: path, body: `{"url":"https://e.com","uid":"main"}`, status: 409, contains: []string{`"code":"conflict"`}},
 		{name: "may have the same uid in another application", method: "POST", path: "/app/{other}/endpoint", body: `{"url":"https://e.com","uid":"main"}`, status: 201},
 		{name: "can't have a uid like an id", method: "POST", path: path, body: `{"url":"https://e.com","uid":"ep_1"}`, status: 422},
 		{name: "changes only what a PATCH names", method: "PATCH", path: path + "/main", body: `{"disabled":false}`, status: 200,
 			contains: []string{`"disabled":false`, `"eventTypes":["a","b"]`, `"uid":"main"`, `"metadata":{"k":"v"}`}},
-		{name: "loses what a PATCH makes null", method: "PATCH", path: path + "/main", body: `{"eventTypes":null,"channels":null,"throttleRate":null,"metadata":null}`, status: 200,
-			contains: []string{`"metadata":{}`}, excludes: []string{"eventTypes", "channels", "throttleRate"}},
+		{name: "loses what a PATCH makes null", method: "PATCH", path: path + "/main", body: `{"eventTypes":null,"channels":null,"throttleRate":null,"maxInFlight":null,"metadata":null}`, status: 200,
+			contains: []string{`"metadata":{}`}, excludes: []string{"eventTypes", "channels", "throttleRate", "maxInFlight"}},
 		{name: "checks event types in a PATCH", method: "PATCH", path: path + "/main", body: `{"eventTypes":["nope"]}`, status: 422},
 		{name: "refuses an empty list in a PATCH", method: "PATCH", path: path + "/main", body: `{"channels":[]}`, status: 422},
 		{name: "can't lose its URL", method: "PATCH", path: path + "/main", body: `{"url":null}`, status: 422, contains: []string{`"loc":["body","url"]`}},

@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
 	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/internal/store"
 )
 
 const jsonType = "application/json"
@@ -115,8 +118,8 @@ func (s *Server) translateError(ctx context.Context, err error) *failure {
 		return f
 	}
 	code := posthorn.CodeOf(err)
-	if code == posthorn.Internal && ctx.Err() != nil {
-		code = posthorn.Unavailable // the caller has gone away, or its time is up
+	if code == posthorn.Internal && (ctx.Err() != nil || store.Outage(err)) {
+		code = posthorn.Unavailable // the caller has gone away, its time is up, or the database is not there
 	}
 	if code == posthorn.Internal {
 		s.log.LogAttrs(ctx, slog.LevelError, "internal error", requestID(ctx), slog.Any("error", err))
@@ -142,10 +145,16 @@ func (s *Server) translateError(ctx context.Context, err error) *failure {
 		// What doesn't answer, and where it is, is not for the caller.
 		f.body = httpErrorOut{Code: wire.code, Detail: wire.detail}
 		s.log.LogAttrs(ctx, slog.LevelWarn, "unavailable", requestID(ctx), slog.Any("error", err), slog.Any("cause", errors.Unwrap(err)))
-		f.header = http.Header{retryAfterHeader: {"1"}}
+		f.header = http.Header{retryAfterHeader: {comeBack()}}
 	}
 	return f
 }
+
+// comeBackWithin is the most seconds after which a caller is told to come again.
+const comeBackWithin = 5
+
+// comeBack is a value of Retry-After. They differ, so that those who were refused together don't come back together.
+func comeBack() string { return strconv.Itoa(1 + rand.IntN(comeBackWithin)) } //nolint:gosec // nothing to guess
 
 // writeError answers a request that has not reached its handler.
 func (s *Server) writeError(ctx huma.Context, err error) {

@@ -110,6 +110,9 @@ func (s *Server) testAttempt(ctx context.Context, in *testAttemptIn) (*answer[me
 	if err != nil {
 		return nil, err
 	}
+	if err := body.atOnce(); err != nil {
+		return nil, err
+	}
 	m := body.message(to.AppID, s.clock())
 	if err := s.consultCatalogue(ctx, body, &m); err != nil {
 		return nil, err

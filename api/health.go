@@ -31,7 +31,7 @@ func (s *Server) health(ctx context.Context, _ *struct{}) (*nothing, error) {
 	wg.Go(func() { out.Temporal = s.probe(ctx, "temporal", s.dispatcher.Ping) })
 	wg.Wait()
 	if out.Database.Status != "ok" || out.Temporal.Status != "ok" {
-		return nil, &failure{status: http.StatusServiceUnavailable, body: out}
+		return nil, &failure{status: http.StatusServiceUnavailable, header: http.Header{retryAfterHeader: {"1"}}, body: out}
 	}
 	return nil, nil
 }

@@ -204,7 +204,7 @@ func TestListsLookBack90Days(t *testing.T) {
 	m := posthorn.Message{ID: posthorn.MessageID.Floor(old), AppID: a.app, EventType: "type.0", CreatedAt: old}
 	require.NoError(t, a.store.CreateMessage(t.Context(), m))
 	_, err := a.store.Record(t.Context(), store.Record{MessageID: m.ID, AppID: a.app, Attempts: []posthorn.Attempt{{
-		ID: posthorn.AttemptID.Floor(old), MessageID: m.ID, AppID: a.app, EndpointID: a.ep, EventType: "type.0", Success: true, Status: 200,
+		ID: posthorn.AttemptID.Floor(old), MessageID: m.ID, AppID: a.app, EndpointID: a.ep, EventType: "type.0", Trigger: posthorn.Automatic, Success: true, Status: 200,
 	}}})
 	require.NoError(t, err)
 	for path, kind := range map[string]posthorn.IDKind{
@@ -315,9 +315,9 @@ func TestCountOfAttemptsHasALimit(t *testing.T) {
 	b := setup(t)
 	app := b.application()
 	ep := b.endpoint(app, `{"url":"https://example.com"}`)
-	var r store.Record
+	r := store.Record{MessageID: b.message(app, `{"eventType":"e","payload":{}}`)}
 	for range countLimit + 1 {
-		r.Attempts = append(r.Attempts, posthorn.Attempt{ID: posthorn.AttemptID.New(), AppID: app, EndpointID: ep, EventType: "e", Success: len(r.Attempts) > 0, Status: 200})
+		r.Attempts = append(r.Attempts, posthorn.Attempt{ID: posthorn.AttemptID.New(), MessageID: r.MessageID, AppID: app, EndpointID: ep, EventType: "e", Success: len(r.Attempts) > 0, Status: 200})
 	}
 	_, err := b.store.Record(t.Context(), r)
 	require.NoError(t, err)

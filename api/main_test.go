@@ -81,6 +81,8 @@ type fakeTemporal struct {
 	tasks   []posthorn.Task
 	err     error
 
+	cancelled []string // tasks
+
 	attempts store.Deliveries // where it records attempts
 }
 
@@ -108,6 +110,23 @@ func (f *fakeTemporal) StartTask(_ context.Context, t posthorn.Task) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.tasks = append(f.tasks, t)
+	return f.err
+}
+
+func (f *fakeTemporal) Cancelled(context.Context, posthorn.Message, bool, []posthorn.Delivery) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// CancelTask knows no workflow of a task that was not started.
+func (f *fakeTemporal) CancelTask(_ context.Context, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil && !slices.ContainsFunc(f.tasks, func(t posthorn.Task) bool { return t.ID == id }) {
+		return posthorn.Errorf(posthorn.NotFound, "no workflow")
+	}
+	f.cancelled = append(f.cancelled, id)
 	return f.err
 }
 

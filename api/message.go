@@ -19,15 +19,19 @@ type MessagePath struct {
 // MessageFields are what every view of a message shows. They are exported for huma, which finds embedded fields only
 // then.
 type MessageFields struct {
-	ID        string    `json:"id"`
-	EventID   *string   `json:"eventId,omitempty" doc:"Your own id for the event."`
-	EventType string    `json:"eventType" doc:"Such as order.created."`
-	Channels  []string  `json:"channels,omitempty" nullable:"false" doc:"Endpoints got it that listen on one of these, or on all. Absent: no channel."`
-	Tags      []string  `json:"tags,omitempty" nullable:"false" doc:"Words to find it by."`
-	Payload   payload   `json:"payload" doc:"As it was submitted; {} if it wasn't asked for, {\"expired\":true} if it is gone."`
-	Timestamp time.Time `json:"timestamp" doc:"When it was accepted."`
-	// PayloadVersion is ours.
-	PayloadVersion string `json:"payloadVersion,omitempty" doc:"The version of the payload, if the sender or the catalogue says."`
+	ID        string     `json:"id"`
+	EventID   *string    `json:"eventId,omitempty" doc:"Your own id for the event."`
+	EventType string     `json:"eventType" doc:"Such as order.created."`
+	Channels  []string   `json:"channels,omitempty" nullable:"false" doc:"Endpoints got it that listen on one of these, or on all. Absent: no channel."`
+	Tags      []string   `json:"tags,omitempty" nullable:"false" doc:"Words to find it by."`
+	Payload   payload    `json:"payload" doc:"As it was submitted; {} if it wasn't asked for, {\"expired\":true} if it is gone."`
+	Timestamp time.Time  `json:"timestamp" doc:"When it was accepted."`
+	DeliverAt *time.Time `json:"deliverAt,omitempty" doc:"When it is sent, or was to be. Absent: at once."`
+	// The rest is ours.
+	OrderingKey    string     `json:"orderingKey,omitempty" doc:"Endpoints that want their messages in order keep it among those with the same key."`
+	DeliverBefore  *time.Time `json:"deliverBefore,omitempty" doc:"From when on it is not sent any more."`
+	CancelledAt    *time.Time `json:"cancelledAt,omitempty" doc:"When it was cancelled. Absent: it wasn't."`
+	PayloadVersion string     `json:"payloadVersion,omitempty" doc:"The version of the payload, if the sender or the catalogue says."`
 }
 
 type messageOut struct {
@@ -49,7 +53,8 @@ func showFields(m posthorn.Message, withContent bool) MessageFields {
 	return MessageFields{
 		ID: m.ID, EventID: optional(m.EventID), EventType: m.EventType, Channels: m.Channels, Tags: m.Tags,
 		Payload: showPayload(m.Payload, withContent), Timestamp: timestamp(m.CreatedAt),
-		PayloadVersion: m.PayloadVersion,
+		DeliverAt: optionalTimestamp(m.DeliverAt), DeliverBefore: optionalTimestamp(m.DeliverBefore),
+		CancelledAt: optionalTimestamp(m.CancelledAt), PayloadVersion: m.PayloadVersion, OrderingKey: m.OrderingKey,
 	}
 }
 
@@ -70,7 +75,9 @@ func showMessage(who caller, m posthorn.Message, withContent bool) messageOut {
 	return out
 }
 
-func (m messageOut) older() any { return reshape(m, "payloadVersion", "payloads", "warnings") }
+func (m messageOut) older() any {
+	return reshape(m, "deliverAt", "deliverBefore", "cancelledAt", "payloadVersion", "orderingKey", "payloads", "warnings")
+}
 
 // showPayload shows a payload that isn't JSON, which only a raw one can be, as a JSON string.
 func showPayload(stored []byte, wanted bool) payload {

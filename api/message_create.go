@@ -31,10 +31,12 @@ type messageIn struct {
 	Data                   object                 `json:"data,omitempty" deprecated:"true" doc:"Another name of payload."`
 	Channels               []string               `json:"channels,omitempty" minItems:"1" maxItems:"5" maxLength:"128" pattern:"^[a-zA-Z0-9\\-_.]+$" doc:"Only endpoints that listen on one of these, or on all channels, get it."`
 	Tags                   []string               `json:"tags,omitempty" maxItems:"5" maxLength:"128" pattern:"^[a-zA-Z0-9\\-_./\\\\#]+$" doc:"Words to find the message by; they don't decide who gets it."`
+	OrderingKey            string                 `json:"orderingKey,omitempty" maxLength:"256" pattern:"^[a-zA-Z0-9\\-_.:/]*$" doc:"Endpoints that want their messages in order keep it among those with the same key; other keys don't wait. Default: none, which is like a key of its own."`
 	PayloadRetentionPeriod *int                   `json:"payloadRetentionPeriod,omitempty" minimum:"5" maximum:"90" doc:"How many days to keep the payload. Default: 90."`
 	PayloadRetentionHours  *int                   `json:"payloadRetentionHours,omitempty" minimum:"1" maximum:"2160" doc:"How many hours to keep the payload, instead of payloadRetentionPeriod."`
 	Application            *applicationIn         `json:"application,omitempty" doc:"Creates the application if the path names an unknown uid, which must be the uid in here."`
 	TransformationsParams  *transformationsParams `json:"transformationsParams,omitempty" doc:"Extra settings."`
+	MessageTimes
 	MessageVersions
 }
 
@@ -71,6 +73,11 @@ func (s *Server) createMessage(ctx context.Context, in *createMessageIn) (*answe
 	if err != nil {
 		return nil, err
 	}
+	leave, err := s.room.enter(in.AppID)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	owner, err := s.addressee(ctx, in.AppID, body.Application)
 	if err != nil {
 		return nil, err
@@ -103,6 +110,9 @@ func (s *Server) createMessage(ctx context.Context, in *createMessageIn) (*answe
 // belongs here: single messages and batches come through.
 func (s *Server) draft(ctx context.Context, owner posthorn.Application, in *messageIn) (posthorn.Message, error) {
 	m := in.message(owner.ID, s.clock())
+	if err := in.checkTimes(&m); err != nil {
+		return m, err
+	}
 	return m, s.consultCatalogue(ctx, in, &m)
 }
 
@@ -142,7 +152,10 @@ func (s *Server) createdBefore(ctx context.Context, key *once, withContent bool)
 
 // begin starts the delivery of a stored message. A caller that hangs up now doesn't keep it from starting.
 func (s *Server) begin(ctx context.Context, m posthorn.Message) error {
-	return s.dispatcher.Start(context.WithoutCancel(ctx), m)
+	began := time.Now()
+	err := s.dispatcher.Start(context.WithoutCancel(ctx), m)
+	s.room.told(began, err)
+	return err
 }
 
 // resume begins the delivery of a message that an earlier request has stored and left behind, and reports whether there
@@ -228,6 +241,7 @@ func parseMessageAt(at string, body []byte) (*messageIn, error) {
 			return nil, notJSON(err.Error())
 		}
 		field := strings.TrimPrefix(wrong.Field, "MessageVersions.") // embedding is not for callers to know
+		field = strings.TrimPrefix(field, "MessageTimes.")
 		mistyped = invalidField(strings.TrimSuffix("body."+field, "."), "must not be a JSON %s", wrong.Value)
 		if wrong.Field == "" {
 			return nil, within(at, mistyped)
@@ -249,7 +263,9 @@ func (in *messageIn) validate() error {
 		checkUID("body.eventId", posthorn.MessageID, in.EventID),
 		checkNames("body.channels", in.Channels, maxMessageChannels, maxChannel),
 		checkTags("body.tags", in.Tags),
+		checkOrderingKey("body.orderingKey", in.OrderingKey),
 		in.MessageVersions.check(),
+		in.MessageTimes.check(),
 		in.checkPayload(),
 		in.checkRetention(),
 	)
@@ -291,7 +307,7 @@ func (in *messageIn) rawPayload() ([]byte, error) {
 func (in *messageIn) message(appID string, now time.Time) posthorn.Message {
 	m := posthorn.Message{
 		ID: posthorn.MessageID.New(), AppID: appID, EventID: in.EventID, EventType: in.EventType,
-		Channels: unique(in.Channels), Tags: unique(in.Tags), Payload: in.Payload, CreatedAt: now, ExpiresAt: now.Add(posthorn.DefaultRetention),
+		Channels: unique(in.Channels), Tags: unique(in.Tags), OrderingKey: in.OrderingKey, Payload: in.Payload, CreatedAt: now, ExpiresAt: now.Add(posthorn.DefaultRetention),
 	}
 	if days := in.PayloadRetentionPeriod; days != nil {
 		m.ExpiresAt = now.Add(time.Duration(*days) * day)
@@ -303,5 +319,6 @@ func (in *messageIn) message(appID string, now time.Time) posthorn.Message {
 		m.Payload = raw
 	}
 	in.MessageVersions.apply(&m)
+	in.MessageTimes.apply(&m)
 	return m
 }

@@ -32,11 +32,11 @@ func (s *Server) precheckMessage(ctx context.Context, in *precheckMessageIn) (*a
 	); err != nil {
 		return nil, err
 	}
-	enabled, err := s.store.Routes(ctx, owner.ID)
+	all, err := s.store.Routes(ctx, owner.ID)
 	if err != nil {
 		return nil, err
 	}
 	m := posthorn.Message{AppID: owner.ID, EventType: in.Body.EventType, Channels: in.Body.Channels}
-	active := slices.ContainsFunc(enabled, func(e posthorn.Endpoint) bool { return e.Wants(&m) })
+	active := slices.ContainsFunc(all, func(e posthorn.Endpoint) bool { return !e.Disabled && e.Wants(&m) })
 	return &answer[messagePrecheckOut]{Body: messagePrecheckOut{Active: active}}, nil
 }

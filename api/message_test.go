@@ -151,7 +151,7 @@ func TestAMessageIsAcceptedOnlyWhenItsDeliveryHasBegun(t *testing.T) {
 		b.dispatcher.fail(unavailable)
 		r := send("later")
 		require.Equal(t, http.StatusServiceUnavailable, r.status, r.body)
-		require.Equal(t, "1", r.header.Get("Retry-After"))
+		require.Regexp(t, "^[1-5]$", r.header.Get("Retry-After"))
 		require.NotContains(t, r.body, "10.1.2.3")
 		require.Equal(t, http.StatusServiceUnavailable, send("later").status)
 		stored, err := b.store.Message(t.Context(), app, "later")

@@ -114,6 +114,23 @@ var operations = map[string]note{
 		also: codes{http.StatusConflict},
 	},
 	"v1.endpoint.delete": {text: "Deletes the endpoint. Nothing is sent to it any more; what was sent stays on record."},
+	"v1.endpoint.pause": {
+		text: "Lets what is to be sent to the endpoint wait until it is resumed. Messages are accepted as before, and held; nothing is dropped. To pause it again changes nothing.",
+	},
+	"v1.endpoint.resume": {
+		text: "Has the endpoint take messages again, whether it was paused or disabled. What was held is sent, the oldest first and no faster than `rate`, or dropped, as you say.",
+	},
+	"v1.endpoint.cancel-msgs": {
+		text: "Has messages that were made before a moment not sent to the endpoint any more, whatever they wait for. From the answer on none of them is begun; where there are many, it takes a while until all " +
+			"show as cancelled. Attempts under way end as usual, and may deliver theirs.",
+		example: map[string]any{"createdBefore": "2026-01-31T12:00:00Z"},
+	},
+	"v1.endpoint.get-waiting": {
+		text: "Counts the messages that can't be sent to the endpoint just now, by what they wait for. The list of its messages shows each with the reason.",
+	},
+	"v1.endpoint.get-health": {
+		text: "Shows since when an endpoint has only failed, whether its messages are held because of that, when it is probed and when it will be disabled; and how its newest attempts went.",
+	},
 	"v1.endpoint.get-secret": {
 		text: "Shows what the receiver verifies signatures with. For a symmetric secret that is the secret itself, for an Ed25519 key the public half.",
 	},
@@ -134,6 +151,17 @@ var operations = map[string]note{
 		example: map[string]any{"headers": map[string]any{"X-Tenant": "acme", "X-Old": nil}},
 	},
 
+	"v1.endpoint.get-retry-schedule": {
+		text: "Shows the waits between the attempts at the endpoint. Null: it has no schedule of its own, and that of the event type or of the server holds.",
+	},
+	"v1.endpoint.set-retry-schedule": {
+		text:    "Sets the waits between the attempts at the endpoint, whatever the event type. An empty list is a single attempt; null removes the schedule.",
+		example: map[string]any{"retrySchedule": []any{map[string]any{"secs": 5, "nanos": 0}, map[string]any{"secs": 3600, "nanos": 0}}},
+	},
+
+	"v1.endpoint.get-throttling-status": {
+		text: "Shows whether messages to the endpoint have to wait for their turn under its own `throttleRate` or that of its application, and since when.",
+	},
 	"v1.endpoint.get-stats": {
 		text: "Counts the deliveries to an endpoint by where they stand, within a window of up to 28 days.",
 		also: codes{http.StatusBadRequest, http.StatusUnprocessableEntity},
@@ -144,6 +172,13 @@ var operations = map[string]note{
 	},
 	"v1.endpoint.recover": {
 		text: "Begins to send everything again that failed at the endpoint since a moment, up to 14 days back. The answer names a background task, which says how far it has come.",
+	},
+
+	"v1.endpoint.replay-missing": {
+		text: "Begins to send the messages of a window that the endpoint wants now, by its event types and channels, and that were never on their way to it: because it is new, was disabled, or wanted something else. Each gets one attempt. The answer names a background task, which says how far it has come.",
+	},
+	"v1.endpoint.bulk-replay": {
+		text: "Begins to send the endpoint's messages of a window again, delivered and failed ones, or those that the filters let through. Each gets one attempt. The answer names a background task, which says how far it has come.",
 	},
 
 	"v1.event-type.list": {text: "Lists the event types by name. Archived ones and schemas are left out unless they are asked for."},
@@ -160,6 +195,15 @@ var operations = map[string]note{
 	"v1.event-type.patch": {text: "Changes the fields that are given and leaves the others. Null removes a value."},
 	"v1.event-type.delete": {
 		text: "Archives the event type, which hides it from lists and keeps what subscribes to it. With `expunge` it is removed for good.",
+	},
+
+	"v1.event-type.get-retry-schedule": {
+		text: "Shows the waits between the attempts to deliver messages of the event type. Null: it has no schedule of its own, and that of the server holds.",
+	},
+	"v1.event-type.set-retry-schedule": {
+		text: "Sets the waits between the attempts to deliver messages of the event type, at endpoints that have no schedule of their own. An empty list is a single attempt; null " +
+			"removes the schedule.",
+		example: map[string]any{"retrySchedule": []any{map[string]any{"secs": 5, "nanos": 0}, map[string]any{"secs": 3600, "nanos": 0}}},
 	},
 
 	"v1.event-type.import-openapi": {
@@ -198,7 +242,14 @@ var operations = map[string]note{
 		text: "Shows the payload exactly as receivers get it, which need not be JSON.",
 		also: codes{http.StatusBadRequest},
 	},
+	"v1.message.get-progress": {
+		text: "Says how far a message has got, also while it is being sent to thousands of endpoints. The endpoints themselves are listed by `GET …/msg/{msg_id}/endpoint`.",
+	},
 	"v1.message.search": {text: "Lists messages as GET does, with the filters in the body, where there is room for many."},
+	"v1.message.cancel": {
+		text: "Has the message not sent any more: one that waits for its time goes to nobody, and open deliveries are cancelled. Attempts under way end as usual, and may deliver it. What has ended " +
+			"stays as it is.",
+	},
 	"v1.message.expunge-content": {
 		text: "Removes the payload of a message for good. The message itself and its attempts stay on record; it can't be sent again.",
 	},
@@ -262,6 +313,9 @@ var operations = map[string]note{
 	"v1.message-attempt.list-attempted-destinations": {
 		text: "Lists the endpoints that a message went or is going to, deleted ones included, each with the state of the delivery.",
 	},
+	"v1.message-attempt.cancel": {
+		text: "Has the message not sent to the endpoint any more, whatever it waits for. An attempt under way ends as usual, and may deliver it. What has ended stays as it is, and the answer says so.",
+	},
 	"v1.message-attempt.resend": {
 		text: "Sends the message to the endpoint once more, at once, whatever became of it before. Refused with `missing_payload` if the payload has expired or was expunged.",
 		also: codes{http.StatusBadRequest},
@@ -308,6 +362,11 @@ var operations = map[string]note{
 
 	"v1.background-task.list": {text: "Lists the background tasks of the last 90 days, the newest first."},
 	"v1.background-task.get":  {text: "Shows a background task: whether it is running, and what has come of it so far."},
+
+	"v1.background-task.cancel": {
+		text: "Has a background task end between two steps. It becomes `failed`, with `cancelled` as the error in its data, within seconds; what it has done until then stays done. A task that has ended can't be cancelled.",
+		also: codes{http.StatusConflict},
+	},
 
 	"v1.health.get": {
 		text:        "Asks the database and Temporal whether they answer, and says which doesn't.",

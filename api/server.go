@@ -36,9 +36,14 @@ type Dispatcher interface {
 	Resend(ctx context.Context, m posthorn.Message, endpointID string) error
 	// StartTask begins the workflow of a stored background task. Conflict: it has begun before. Unavailable.
 	StartTask(ctx context.Context, t posthorn.Task) error
+	// CancelTask has a task end between two steps. NotFound: it has no workflow that is running. Unavailable.
+	CancelTask(ctx context.Context, id string) error
 	// SendNow sends a message to one endpoint once, as a manual attempt, waits until that is recorded, and returns the
 	// attempt's ID. Unavailable: also if it takes longer than an attempt may take.
 	SendNow(ctx context.Context, m posthorn.Message, endpointID string) (attemptID string, err error)
+	// Cancelled ends soon what waits for cancelled deliveries of a message. waits says that its first round is still to
+	// come. Unavailable.
+	Cancelled(ctx context.Context, m posthorn.Message, waits bool, cancelled []posthorn.Delivery) error
 	// Ping reports whether Temporal answers.
 	Ping(ctx context.Context) error
 }
@@ -55,6 +60,7 @@ const (
 // Options are what a Server is made of.
 type Options struct {
 	Store       store.Store
+	Catalogue   *catalogue.Table // default: one that reads from Store
 	Dispatcher  Dispatcher
 	Tokens      *Tokens       // verifies the bearer tokens of requests
 	Clients     Clients       // who is served; default: everybody
@@ -65,9 +71,10 @@ type Options struct {
 	HTTPSOnly bool
 	// SignatureType is the kind of the keys that the server makes for endpoints; default HMAC256.
 	SignatureType SignatureType
-	Logger        *slog.Logger     // default: discard
-	Now           func() time.Time // default: time.Now
-	Version       string           // shown in the OpenAPI document; default "dev"
+	Health        posthorn.HealthRules // as the attempts are recorded with; default: none
+	Logger        *slog.Logger         // default: discard
+	Now           func() time.Time     // default: time.Now
+	Version       string               // shown in the OpenAPI document; default "dev"
 }
 
 func (o Options) validate() error {
@@ -96,7 +103,9 @@ type Server struct {
 	log        *slog.Logger
 	now        func() time.Time
 	open       *openRequests
+	room       *room
 	httpsOnly  bool
+	rules      posthorn.HealthRules
 	signature  SignatureType
 	handler    http.Handler
 
@@ -117,11 +126,13 @@ func New(o Options) (*Server, error) {
 		store:       o.Store,
 		dispatcher:  o.Dispatcher,
 		tokens:      o.Tokens,
-		catalogue:   catalogue.New(o.Store),
+		catalogue:   o.Catalogue,
 		log:         cmp.Or(o.Logger, slog.New(slog.DiscardHandler)),
 		now:         o.Now,
 		open:        newOpenRequests(),
+		room:        newRoom(),
 		httpsOnly:   o.HTTPSOnly,
+		rules:       o.Health,
 		signature:   cmp.Or(o.SignatureType, HMAC256),
 		clients:     o.Clients,
 		bodyTimeout: cmp.Or(o.BodyTimeout, 30*time.Second),
@@ -129,6 +140,9 @@ func New(o Options) (*Server, error) {
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.catalogue == nil {
+		s.catalogue = catalogue.New(o.Store)
 	}
 	if err := s.guard(o.Limits); err != nil {
 		return nil, err

@@ -85,8 +85,12 @@ type broken struct{ ping func() error }
 func (b broken) Start(context.Context, posthorn.Message) error          { return b.ping() }
 func (b broken) Resend(context.Context, posthorn.Message, string) error { return b.ping() }
 func (b broken) StartTask(context.Context, posthorn.Task) error         { return b.ping() }
+func (b broken) CancelTask(context.Context, string) error               { return b.ping() }
 func (b broken) SendNow(context.Context, posthorn.Message, string) (string, error) {
 	return "", b.ping()
+}
+func (b broken) Cancelled(context.Context, posthorn.Message, bool, []posthorn.Delivery) error {
+	return b.ping()
 }
 func (b broken) Ping(context.Context) error { return b.ping() }
 

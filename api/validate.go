@@ -122,6 +122,18 @@ func checkTags(field string, tags []string) error {
 	return nil
 }
 
+// checkOrderingKey refuses what can't order messages.
+func checkOrderingKey(field, key string) error {
+	switch {
+	case strings.ContainsFunc(key, func(r rune) bool { return !strings.ContainsRune(`:/`, r) && !isName(string(r)) }):
+		return invalidField(field, `must consist of letters, digits, '-', '_', '.', ':' and '/'`)
+	case len(key) > maxName:
+		return invalidField(field, "must have %d characters at most", maxName)
+	default:
+		return nil
+	}
+}
+
 // unique drops what was there before, in place, and keeps the order.
 func unique(names []string) []string {
 	kept := names[:0]

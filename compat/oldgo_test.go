@@ -39,7 +39,7 @@ var oldGoMethods = map[string]string{
 	"Endpoint.Patch":                           "v1.endpoint.patch",
 	"Endpoint.PatchHeaders":                    "v1.endpoint.patch-headers",
 	"Endpoint.Recover":                         "v1.endpoint.recover",
-	"Endpoint.ReplayMissing":                   "- replay of what was never attempted",
+	"Endpoint.ReplayMissing":                   "- the SDK itself fails: it forgets the body",
 	"Endpoint.RotateSecret":                    "v1.endpoint.rotate-secret",
 	"Endpoint.SendExample":                     "- the SDK itself fails: it forgets the body",
 	"Endpoint.TransformationGet":               "- transformations",

@@ -34,8 +34,12 @@ v1.endpoint.get-headers                            GET    /app/{app_id}/endpoint
 v1.endpoint.update-headers                         PUT    /app/{app_id}/endpoint/{endpoint_id}/headers
 v1.endpoint.patch-headers                          PATCH  /app/{app_id}/endpoint/{endpoint_id}/headers
 v1.endpoint.get-stats                              GET    /app/{app_id}/endpoint/{endpoint_id}/stats
+v1.endpoint.get-throttling-status                  GET    /app/{app_id}/endpoint/{endpoint_id}/rate-limit-status
 v1.endpoint.send-example                           POST   /app/{app_id}/endpoint/{endpoint_id}/send-example
+v1.endpoint.cancel-msgs                            POST   /app/{app_id}/endpoint/{endpoint_id}/cancel-msgs
 v1.endpoint.recover                                POST   /app/{app_id}/endpoint/{endpoint_id}/recover
+v1.endpoint.replay-missing                         POST   /app/{app_id}/endpoint/{endpoint_id}/replay-missing
+v1.endpoint.bulk-replay                            POST   /app/{app_id}/endpoint/{endpoint_id}/bulk-replay
 
 v1.event-type.list                                 GET    /event-type
 v1.event-type.create                               POST   /event-type
@@ -43,6 +47,8 @@ v1.event-type.get                                  GET    /event-type/{event_typ
 v1.event-type.update                               PUT    /event-type/{event_type_name}
 v1.event-type.patch                                PATCH  /event-type/{event_type_name}
 v1.event-type.delete                               DELETE /event-type/{event_type_name}
+v1.event-type.get-retry-schedule                   GET    /event-type/{event_type_name}/retry-schedule
+v1.event-type.set-retry-schedule                   PUT    /event-type/{event_type_name}/retry-schedule
 v1.event-type.import-openapi                       POST   /event-type/import/openapi
 v1.event-type.export-openapi                       POST   /event-type/export/openapi
 

@@ -3,6 +3,7 @@ package compat
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -62,6 +63,32 @@ func testWithoutSDK(t *testing.T, p plain, customer *receiver) {
 		require.Nil(t, who["appId"])
 	})
 
+	t.Run("an endpoint says that its messages wait because of its rate limit", func(t *testing.T) {
+		app, endpoint := subscribed(t, "up-throttled")
+		path := "/app/" + app + "/endpoint/" + endpoint
+		p.must(t, http.MethodPatch, path, object{"throttleRate": 1}, nil)
+		throttled := func() (status string, since *time.Time) {
+			var out struct {
+				Status         string
+				ThrottledSince *time.Time
+			}
+			p.must(t, http.MethodGet, path+"/rate-limit-status", nil, &out)
+			return out.Status, out.ThrottledSince
+		}
+		status, since := throttled()
+		require.Equal(t, "Ok", status)
+		require.Nil(t, since)
+		began := time.Now()
+		for range 20 {
+			send(t, app, order)
+		}
+		require.Eventually(t, func() bool {
+			status, since = throttled()
+			return status == "RateLimited"
+		}, 20*time.Second, 20*time.Millisecond)
+		require.WithinRange(t, *since, began, time.Now())
+	})
+
 	t.Run("what was sent and answered is read header by header", func(t *testing.T) {
 		app, _ := subscribed(t, "up-headers")
 		message := send(t, app, order)
@@ -78,6 +105,54 @@ func testWithoutSDK(t *testing.T, p plain, customer *receiver) {
 		require.Equal(t, message, lower["Webhook-Id"])
 		require.Contains(t, headers.ResponseHeaders, [2]string{"X-Receiver", "up-headers"})
 		require.NotNil(t, headers.Sensitive)
+	})
+
+	t.Run("an endpoint is paused and resumed", func(t *testing.T) {
+		app, endpoint := subscribed(t, "up-pause")
+		path := "/app/" + app + "/endpoint/" + endpoint
+		var shown object
+		p.must(t, http.MethodPost, path+"/pause", nil, &shown)
+		require.NotNil(t, shown["pausedAt"])
+		message := send(t, app, order)
+		var waiting struct{ Held int }
+		require.Eventually(t, func() bool {
+			p.must(t, http.MethodGet, path+"/waiting", nil, &waiting)
+			return waiting.Held == 1
+		}, 20*time.Second, 20*time.Millisecond)
+		p.must(t, http.MethodPost, path+"/resume", object{"held": "send", "rate": 100}, nil)
+		sent(t, app, message)
+	})
+
+	t.Run("messages are scheduled, and cancelled", func(t *testing.T) {
+		app, endpoint := subscribed(t, "up-cancel")
+		path := "/app/" + app
+		p.must(t, http.MethodPost, path+"/endpoint/"+endpoint+"/pause", nil, nil)
+		tomorrow := time.Now().AddDate(0, 0, 1)
+		whole := send(t, app, object{
+			"eventType": "order.created", "payload": object{}, "deliverAt": tomorrow, "deliverBefore": tomorrow.Add(time.Hour),
+		})
+		one, older := send(t, app, order), send(t, app, order)
+		states := func(message string) []string {
+			var list struct{ Data []struct{ State string } }
+			p.must(t, http.MethodGet, path+"/msg/"+message+"/endpoint", nil, &list)
+			var all []string
+			for _, d := range list.Data {
+				all = append(all, d.State)
+			}
+			return all
+		}
+		for _, message := range []string{one, older} {
+			require.Eventually(t, func() bool { return slices.Equal(states(message), []string{"held"}) }, 20*time.Second, 20*time.Millisecond)
+		}
+		var done object
+		p.must(t, http.MethodPost, path+"/msg/"+whole+"/cancel", nil, &done)
+		require.NotNil(t, done["cancelledAt"])
+		p.must(t, http.MethodPost, path+"/msg/"+one+"/endpoint/"+endpoint+"/cancel", nil, &done)
+		require.EqualValues(t, 1, done["cancelled"])
+		p.must(t, http.MethodPost, path+"/endpoint/"+endpoint+"/cancel-msgs", object{"createdBefore": tomorrow}, nil)
+		for _, message := range []string{whole, one, older} {
+			require.Eventually(t, func() bool { return slices.Equal(states(message), []string{"cancelled"}) }, 20*time.Second, 20*time.Millisecond)
+		}
 	})
 
 	t.Run("the attempts at an endpoint are counted", func(t *testing.T) {
@@ -174,6 +249,22 @@ func testWithoutSDK(t *testing.T, p plain, customer *receiver) {
 		require.True(t, stream.Done)
 		p.must(t, http.MethodGet, "/app/"+app+"/events?iterator="+url.QueryEscape(stream.Iterator), nil, &stream)
 		require.Empty(t, stream.Data)
+	})
+
+	t.Run("an event type gets a retry schedule and loses it again", func(t *testing.T) {
+		p.must(t, http.MethodPut, "/event-type/hasty.type", object{"description": "Worthless an hour later"}, nil)
+		const path = "/event-type/hasty.type/retry-schedule"
+		schedule := func() (out struct {
+			RetrySchedule []struct{ Secs, Nanos int }
+		}) {
+			p.must(t, http.MethodGet, path, nil, &out)
+			return out
+		}
+		require.Nil(t, schedule().RetrySchedule)
+		p.must(t, http.MethodPut, path, object{"retrySchedule": []object{{"secs": 60, "nanos": 500000000}}}, nil)
+		require.Equal(t, []struct{ Secs, Nanos int }{{60, 500000000}}, schedule().RetrySchedule)
+		p.must(t, http.MethodPut, path, object{"retrySchedule": nil}, nil)
+		require.Nil(t, schedule().RetrySchedule)
 	})
 
 	t.Run("event types are exported as OpenAPI", func(t *testing.T) {

@@ -24,16 +24,29 @@ const (
 	maxEagerActivities = 100
 )
 
+// Options are what one worker is told.
+type Options struct {
+	// StopTimeout is how long Stop lets activities end.
+	StopTimeout time.Duration
+	// Deployment names this build. The zero value: workflows go on with whichever worker asks for them.
+	Deployment Deployment
+}
+
 // New returns a worker that polls the task queue through c and is ready to start. The API has to start workflows with
-// the same client, otherwise their first round waits for a poll. stopTimeout is how long Stop lets activities end.
-func New(c client.Client, a *activities.Activities, stopTimeout time.Duration) worker.Worker {
+// the same client, otherwise their first round waits for a poll.
+func New(c client.Client, a *activities.Activities, o Options) worker.Worker {
+	return newWorker(c, a, o, workflows.Types())
+}
+
+func newWorker(c client.Client, a *activities.Activities, o Options, types map[string]any) worker.Worker {
 	eager := maxEagerActivities
 	w := worker.New(c, workflows.TaskQueue, worker.Options{
 		MaxConcurrentWorkflowTaskExecutionSize:      maxWorkflowTasks,
 		MaxConcurrentLocalActivityExecutionSize:     maxWorkflowTasks,
 		MaxConcurrentActivityExecutionSize:          maxActivities,
 		MaxEagerActivityReservationsPerWorkflowTask: &eager,
-		WorkerStopTimeout:                           stopTimeout,
+		WorkerStopTimeout:                           o.StopTimeout,
+		DeploymentOptions:                           o.Deployment.options(),
 		// A run that was kept waiting heartbeats, and again when it ends: both have to reach Temporal.
 		MaxHeartbeatThrottleInterval: time.Second,
 		// A small machine under load can keep workflow code waiting for the processor longer than the default second.
@@ -41,20 +54,26 @@ func New(c client.Client, a *activities.Activities, stopTimeout time.Duration) w
 		// Names are given below and are part of histories: a function that is renamed keeps its old name there.
 		DisableRegistrationAliasing: true,
 	})
-	w.RegisterWorkflowWithOptions(workflows.DeliverMessage, workflow.RegisterOptions{Name: workflows.DeliverMessageType})
-	w.RegisterWorkflowWithOptions(workflows.ResendMessage, workflow.RegisterOptions{Name: workflows.ResendMessageType})
-	w.RegisterWorkflowWithOptions(workflows.SweepUndispatched, workflow.RegisterOptions{Name: workflows.SweepUndispatchedType})
-	w.RegisterWorkflowWithOptions(workflows.RunTask, workflow.RegisterOptions{Name: workflows.RunTaskType})
-	w.RegisterWorkflowWithOptions(workflows.ExpirePayloads, workflow.RegisterOptions{Name: workflows.ExpirePayloadsType})
+	for name, run := range types {
+		w.RegisterWorkflowWithOptions(run, workflow.RegisterOptions{Name: name})
+	}
 	for name, run := range map[string]any{
 		"SendToAll":      a.SendToAll,
 		"SendToEndpoint": a.SendToEndpoint,
+		"SendParked":     a.SendParked,
 		"CloseDelivery":  a.CloseDelivery,
+		"ClosePart":      a.ClosePart,
 		"Resend":         a.Resend,
 		"Sweep":          a.Sweep,
 		"RunTask":        a.RunTask,
 		"FailTask":       a.FailTask,
 		"ExpirePayloads": a.ExpirePayloads,
+		"KeepHouse":      a.KeepHouse,
+		"Tend":           a.Tend,
+		"WakeOverdue":    a.WakeOverdue,
+
+		"MarkScheduled":   a.MarkScheduled,
+		"CancelScheduled": a.CancelScheduled,
 	} {
 		w.RegisterActivityWithOptions(run, activity.RegisterOptions{Name: name})
 	}

@@ -22,6 +22,12 @@ const (
 	maxListedEndpoints = 50
 	// recordMargin is what an activity gets beyond the timeout of its request: for reading and recording.
 	recordMargin = 15 * time.Second
+	// durablePriority has attempts by hand and background tasks, whose default is 3, go before what is retried anyway.
+	durablePriority = 4
+	// maxKeyword is how many bytes a Keyword search attribute can hold on SQL.
+	maxKeyword = 255
+
+	cancelledReason = "cancelled in Temporal"
 )
 
 // ownFaults is the retry policy for faults of our own, such as a database that does not answer: for good, at growing
@@ -35,6 +41,7 @@ type DeliverMessageInput struct {
 	MessageID string
 	AppID     string
 	EventType string
+	DeliverAt time.Time `json:",omitzero"` // when it is to be sent, if that was in the future
 }
 
 // DeliverMessageResult counts the endpoints.
@@ -42,6 +49,7 @@ type DeliverMessageResult struct {
 	Endpoints int
 	Delivered int
 	Cancelled int `json:",omitempty"`
+	Held      int `json:",omitempty"` // endpoints that take nothing for now; they get it by other workflows once they do
 }
 
 // Status answers StatusQuery.
@@ -52,6 +60,7 @@ type Status struct {
 	Delivered int
 	Failed    int
 	Cancelled int
+	Held      int      `json:",omitempty"`
 	Open      []string // IDs of the endpoints that the durable lane is trying to reach
 }
 
@@ -71,7 +80,9 @@ type deliverMessage struct {
 	result   DeliverMessageResult
 	open     []string
 	failed   []string // one line for each endpoint that did not take it
-	closings int      // counts deliveries that ended in the durable lane
+	unlisted int      // how many more did not take it, of parts
+	closings int      // counts deliveries, or parts, that ended in the durable lane
+	total    int      // how many endpoints the message goes to, while the fast lane has parts to come
 }
 
 func (d *deliverMessage) setup(ctx workflow.Context) error {
@@ -81,19 +92,33 @@ func (d *deliverMessage) setup(ctx workflow.Context) error {
 }
 
 func (d *deliverMessage) run(ctx workflow.Context) (DeliverMessageResult, error) {
+	scheduled := !d.in.DeliverAt.IsZero()
+	if scheduled {
+		if err := d.awaitTime(ctx); err != nil {
+			return d.result, err
+		}
+	}
 	fast, err := d.fastLane(ctx)
-	if err != nil {
+	if err != nil && (!temporal.IsCanceledError(err) || len(d.open) == 0) { // cancelled, it still closes what is open
 		return d.result, err
 	}
-	if len(fast.Open) == 0 {
+	if len(d.open) == 0 {
+		if scheduled {
+			d.publish(ctx, d.outcome())
+		}
 		return d.result, nil
 	}
+	return d.finishDurably(ctx, fast)
+}
+
+// finishDurably carries on what is open and says how the message ended.
+func (d *deliverMessage) finishDurably(ctx workflow.Context, fast []activities.SendToAllResult) (DeliverMessageResult, error) {
 	if err := d.durableLane(ctx, fast); err != nil {
 		return d.result, err
 	}
-	if len(d.failed) > 0 {
+	if failures := d.failures(); failures > 0 {
 		return d.result, temporal.NewApplicationErrorWithOptions(
-			fmt.Sprintf("%d of %d endpoints did not take the message: %s", len(d.failed), d.result.Endpoints, summarise(d.failed)),
+			fmt.Sprintf("%d of %d endpoints did not take the message: %s", failures, d.result.Endpoints, summarise(d.failed, failures)),
 			ErrorExhausted,
 			temporal.ApplicationErrorOptions{NonRetryable: true, Category: temporal.ApplicationErrorCategoryBenign},
 		)
@@ -101,7 +126,10 @@ func (d *deliverMessage) run(ctx workflow.Context) (DeliverMessageResult, error)
 	return d.result, nil
 }
 
-func (d *deliverMessage) fastLane(ctx workflow.Context) (activities.SendToAllResult, error) {
+func (d *deliverMessage) failures() int { return len(d.failed) + d.unlisted }
+
+// fastLane returns what came of each part of the endpoints; most messages have but one.
+func (d *deliverMessage) fastLane(ctx workflow.Context) (parts []activities.SendToAllResult, err error) {
 	var a *activities.Activities
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: 30 * time.Second,
@@ -110,31 +138,51 @@ func (d *deliverMessage) fastLane(ctx workflow.Context) (activities.SendToAllRes
 		RetryPolicy:            ownFaults(time.Minute),
 		Summary:                "fast lane",
 	})
-	var fast activities.SendToAllResult
-	err := workflow.ExecuteLocalActivity(ctx, a.SendToAll, activities.SendToAllInput{MessageID: d.in.MessageID}).Get(ctx, &fast)
-	if err != nil {
-		return fast, err
+	in := activities.SendToAllInput{MessageID: d.in.MessageID}
+	for {
+		var part activities.SendToAllResult
+		if err := workflow.ExecuteLocalActivity(ctx, a.SendToAll, in).Get(ctx, &part); err != nil {
+			return parts, err
+		}
+		parts = append(parts, part)
+		d.total = part.Total
+		d.result.Endpoints += part.Endpoints
+		d.result.Delivered += part.Delivered
+		d.result.Held += part.Held
+		d.result.Cancelled += part.Cancelled
+		for _, delivery := range part.Open {
+			d.open = append(d.open, delivery.EndpointID)
+		}
+		if part.Through == "" {
+			d.started = true
+			return parts, nil
+		}
+		if !part.Apart {
+			in.Open += len(part.Open)
+		}
+		in.After = part.Through
+		workflow.SetCurrentDetails(ctx, d.details())
 	}
-	d.started = true
-	d.result.Endpoints, d.result.Delivered = fast.Endpoints, fast.Delivered
-	for _, delivery := range fast.Open {
-		d.open = append(d.open, delivery.EndpointID)
-	}
-	return fast, nil
 }
 
-// durableLane carries on what the fast lane left open, each delivery by an activity of its own, and returns when all
-// have ended.
-func (d *deliverMessage) durableLane(ctx workflow.Context, fast activities.SendToAllResult) error {
+// durableLane carries on what the fast lane left open, each delivery by an activity of its own or, of a part that left too
+// many, all by a workflow of their own. It returns when all have ended.
+func (d *deliverMessage) durableLane(ctx workflow.Context, fast []activities.SendToAllResult) error {
 	slots := workflow.NewSemaphore(ctx, maxOpenActivities)
-	for _, delivery := range fast.Open {
-		workflow.Go(ctx, func(ctx workflow.Context) {
-			// A cancelled workflow closes its deliveries just the same, so its coroutines don't wait for a slot in vain.
-			if slots.Acquire(ctx, 1) == nil {
-				defer slots.Release(1)
-			}
-			d.finish(delivery.EndpointID, d.carryOn(ctx, delivery, fast))
-		})
+	for _, part := range fast {
+		if part.Apart {
+			workflow.Go(ctx, func(ctx workflow.Context) { d.finishPart(part, d.carryOnPart(ctx, part)) })
+			continue
+		}
+		for _, delivery := range part.Open {
+			workflow.Go(ctx, func(ctx workflow.Context) {
+				// A cancelled workflow closes its deliveries just the same, so its coroutines don't wait for a slot in vain.
+				if slots.Acquire(ctx, 1) == nil {
+					defer slots.Release(1)
+				}
+				d.finish(delivery.EndpointID, d.carryOn(ctx, delivery, part))
+			})
+		}
 	}
 	for len(d.open) > 0 {
 		d.publish(ctx, posthorn.Retrying)
@@ -150,7 +198,7 @@ func (d *deliverMessage) durableLane(ctx workflow.Context, fast activities.SendT
 	case ctx.Err() != nil:
 		d.publish(ctx, posthorn.Cancelled)
 		return ctx.Err()
-	case len(d.failed) > 0:
+	case d.failures() > 0:
 		d.publish(ctx, posthorn.Failed)
 	default:
 		d.publish(ctx, posthorn.Delivered)
@@ -174,6 +222,7 @@ func (d *deliverMessage) carryOn(ctx workflow.Context, delivery activities.OpenD
 		StartToCloseTimeout:    fast.AttemptTimeout + recordMargin,
 		ScheduleToCloseTimeout: fast.Window,
 		HeartbeatTimeout:       activities.HeartbeatTimeout,
+		Priority:               temporal.Priority{PriorityKey: durablePriority, FairnessKey: d.in.AppID},
 		// The schedule comes from the activity, as the NextRetryDelay of its errors. This policy is for faults of our own.
 		RetryPolicy: ownFaults(10 * time.Second),
 		Summary:     "POST " + delivery.Label,
@@ -186,7 +235,7 @@ func (d *deliverMessage) carryOn(ctx workflow.Context, delivery activities.OpenD
 	case activities.IsExhausted(err):
 		return ending{posthorn.Failed, lastFailure(err)}
 	case temporal.IsCanceledError(err):
-		end = ending{posthorn.Cancelled, "cancelled in Temporal"}
+		end = ending{posthorn.Cancelled, cancelledReason}
 	default:
 		end = ending{posthorn.Failed, "the time for retries is over; last: " + lastFailure(err)}
 	}
@@ -234,16 +283,19 @@ func (d *deliverMessage) publish(ctx workflow.Context, state posthorn.DeliverySt
 
 // details is what the Web UI shows as the workflow's current state, in Markdown.
 func (d *deliverMessage) details() string {
-	lines := []string{fmt.Sprintf("**%d of %d endpoints** have the message.", d.result.Delivered, d.result.Endpoints)}
+	lines := []string{fmt.Sprintf("**%d of %d endpoints** have the message.", d.result.Delivered, max(d.result.Endpoints, d.total))}
 	if len(d.open) > 0 {
 		lines = append(lines, fmt.Sprintf(
-			"Still trying: %s. *Pending activities* shows the last failure and the next attempt of each.", summarise(d.open)))
+			"Still trying: %s. *Pending activities* shows the last failure and the next attempt of each.", summarise(d.open, len(d.open))))
+	}
+	if d.result.Held > 0 {
+		lines = append(lines, fmt.Sprintf("%d held: their endpoints take nothing for now (paused, disabled, failing or busy). They get it by workflows of their own.", d.result.Held))
 	}
 	if d.result.Cancelled > 0 {
 		lines = append(lines, fmt.Sprintf("%d cancelled.", d.result.Cancelled))
 	}
-	if len(d.failed) > 0 {
-		lines = append(lines, fmt.Sprintf("Failed: %s.", summarise(d.failed)))
+	if failures := d.failures(); failures > 0 {
+		lines = append(lines, fmt.Sprintf("Failed: %s.", summarise(d.failed, failures)))
 	}
 	return strings.Join(lines, "\n\n")
 }
@@ -252,10 +304,11 @@ func (d *deliverMessage) status() (Status, error) {
 	s := Status{
 		MessageID: d.in.MessageID,
 		State:     posthorn.Delivered,
-		Endpoints: d.result.Endpoints,
+		Endpoints: max(d.result.Endpoints, d.total),
 		Delivered: d.result.Delivered,
-		Failed:    len(d.failed),
+		Failed:    d.failures(),
 		Cancelled: d.result.Cancelled,
+		Held:      d.result.Held,
 		Open:      d.open,
 	}
 	switch {
@@ -263,8 +316,10 @@ func (d *deliverMessage) status() (Status, error) {
 		s.State = posthorn.Pending
 	case len(d.open) > 0:
 		s.State = posthorn.Retrying
-	case len(d.failed) > 0:
+	case d.failures() > 0:
 		s.State = posthorn.Failed
+	case d.result.Held > 0:
+		s.State = posthorn.Held
 	case d.result.Cancelled > 0:
 		s.State = posthorn.Cancelled
 	}
@@ -282,11 +337,14 @@ func lastFailure(err error) string {
 	return err.Error()
 }
 
-// summarise joins the first few of many lines.
-func summarise(lines []string) string {
-	const shown = 5
-	if len(lines) <= shown {
-		return strings.Join(lines, "; ")
+// shown is how many lines a summary has.
+const shown = 5
+
+// summarise joins the first few of n lines, of which not all need be there.
+func summarise(lines []string, n int) string {
+	first := lines[:min(len(lines), shown)]
+	if len(first) == n {
+		return strings.Join(first, "; ")
 	}
-	return fmt.Sprintf("%s; and %d more", strings.Join(lines[:shown], "; "), len(lines)-shown)
+	return fmt.Sprintf("%s; and %d more", strings.Join(first, "; "), n-len(first))
 }

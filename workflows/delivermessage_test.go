@@ -3,6 +3,8 @@ package workflows_test
 import (
 	"context"
 	"errors"
+	"maps"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/activities"
@@ -27,7 +30,32 @@ func setup(t *testing.T) *testsuite.TestWorkflowEnvironment {
 	env.RegisterActivityWithOptions(a.SendToAll, activity.RegisterOptions{Name: "SendToAll"})
 	env.RegisterActivityWithOptions(a.SendToEndpoint, activity.RegisterOptions{Name: "SendToEndpoint"})
 	env.RegisterActivityWithOptions(a.CloseDelivery, activity.RegisterOptions{Name: "CloseDelivery"})
+	env.RegisterActivityWithOptions(a.ClosePart, activity.RegisterOptions{Name: "ClosePart"})
+	env.RegisterWorkflowWithOptions(workflows.DeliverPart, workflow.RegisterOptions{Name: workflows.DeliverPartType})
 	return env
+}
+
+// tally counts the runs of activities by endpoint. They run side by side, so that it has a lock.
+type tally struct {
+	mu   sync.Mutex
+	runs map[string]int
+}
+
+// next counts one more run, and returns which it is.
+func (c *tally) next(endpointID string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.runs == nil {
+		c.runs = map[string]int{}
+	}
+	c.runs[endpointID]++
+	return c.runs[endpointID]
+}
+
+func (c *tally) counted() map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.runs)
 }
 
 // leaves is a fast lane that delivered to some endpoints and left others open.
@@ -75,11 +103,10 @@ func TestDeliverMessage(t *testing.T) {
 		env.SetTestTimeout(time.Minute)
 		env.OnActivity("SendToAll", mock.Anything, mock.Anything).Return(leaves(1, "ep_quick", "ep_late"), nil).Once()
 		schedule := posthorn.DefaultSchedule()
-		runs := map[string]int{}
+		var runs tally
 		env.OnActivity("SendToEndpoint", mock.Anything, mock.Anything).Return(
 			func(_ context.Context, in activities.SendToEndpointInput) (activities.SendToEndpointResult, error) {
-				runs[in.EndpointID]++
-				if n := runs[in.EndpointID]; in.EndpointID == "ep_late" && n <= len(schedule) {
+				if n := runs.next(in.EndpointID); in.EndpointID == "ep_late" && n <= len(schedule) {
 					return activities.SendToEndpointResult{}, failure(schedule[n-1])
 				}
 				return activities.SendToEndpointResult{State: posthorn.Delivered}, nil
@@ -90,7 +117,7 @@ func TestDeliverMessage(t *testing.T) {
 		var result workflows.DeliverMessageResult
 		require.NoError(t, env.GetWorkflowResult(&result))
 		require.Equal(t, workflows.DeliverMessageResult{Endpoints: 3, Delivered: 3}, result)
-		require.Equal(t, map[string]int{"ep_quick": 1, "ep_late": 10}, runs)
+		require.Equal(t, map[string]int{"ep_quick": 1, "ep_late": 10}, runs.counted())
 		require.GreaterOrEqual(t, env.Now().Sub(began), 75*time.Hour, "the waits were those of the schedule")
 	})
 

@@ -39,7 +39,7 @@ func RunTask(ctx workflow.Context, in RunTaskInput) (activities.RunTaskResult, e
 	// The activity did not end the task itself, so the database does not know yet.
 	reason := lastFailure(err)
 	if temporal.IsCanceledError(err) {
-		reason = "cancelled in Temporal"
+		reason = "cancelled"
 	}
 	disconnected, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()

@@ -68,7 +68,7 @@ func TestRunTask(t *testing.T) {
 		env.OnActivity("RunTask", mock.Anything, mock.Anything).
 			Return(activities.RunTaskResult{}, temporal.NewApplicationErrorWithOptions("wait", activities.ErrorStorage,
 				temporal.ApplicationErrorOptions{NextRetryDelay: time.Hour}))
-		env.OnActivity("FailTask", mock.Anything, activities.FailTaskInput{TaskID: "qtask_1", Reason: "cancelled in Temporal"}).Return(nil).Once()
+		env.OnActivity("FailTask", mock.Anything, activities.FailTaskInput{TaskID: "qtask_1", Reason: "cancelled"}).Return(nil).Once()
 		env.RegisterDelayedCallback(env.CancelWorkflow, time.Minute)
 		env.ExecuteWorkflow(workflows.RunTask, in)
 		require.True(t, temporal.IsCanceledError(env.GetWorkflowError()))

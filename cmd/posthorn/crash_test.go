@@ -46,7 +46,8 @@ func TestCrashes(t *testing.T) {
 		require.NoError(t, err)
 	}
 
-	s := newServer(t, "--attempt-timeout", "6s",
+	// The stubborn customer fails each message twice: to anybody with a breaker that is a dead endpoint.
+	s := newServer(t, "--attempt-timeout", "6s", "--breaker-failures", "0",
 		"--retry-schedule", "300ms,600ms,1s,1s,2s,2s,3s,3s,5s,5s,5s,5s,5s,5s")
 	s.createApp(t)
 	customers := []*customer{

@@ -7,19 +7,18 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
+
+	"github.com/posthorn/posthorn/internal/nettest"
 )
 
 // namespace is where the workflows are.
@@ -38,8 +37,8 @@ type server struct {
 // newServer starts one. The flags come on top of addresses and data folder, and win.
 func newServer(t *testing.T, flags ...string) *server {
 	t.Helper()
-	listen := freeAddress(t)
-	s := &server{t: t, dir: t.TempDir() + "/data", temporal: freeAddress(t)}
+	listen := nettest.FreeAddress(t)
+	s := &server{t: t, dir: t.TempDir() + "/data", temporal: nettest.FreeAddress(t)}
 	s.args = append([]string{
 		"dev", "--listen", listen, "--temporal-listen", s.temporal, "--temporal-ui-listen", "off",
 		"--data-dir", s.dir, "--log-level", "warn",
@@ -78,33 +77,6 @@ func (s *server) engine() client.Client {
 	require.NoError(s.t, err)
 	s.t.Cleanup(c.Close)
 	return c
-}
-
-// ports that tests of this run use or have used.
-var ports struct {
-	sync.Mutex
-	taken []int
-}
-
-// freeAddress returns an address that is free and stays so between two runs of a process: it lies below the ports that
-// operating systems give to outgoing connections and to listeners on port 0.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	ports.Lock()
-	defer ports.Unlock()
-	for range 100 {
-		port := 15_000 + rand.IntN(15_000)
-		address := fmt.Sprintf("127.0.0.1:%d", port)
-		listener, err := net.Listen("tcp", address)
-		if err != nil || slices.Contains(ports.taken, port) {
-			continue
-		}
-		require.NoError(t, listener.Close())
-		ports.taken = append(ports.taken, port)
-		return address
-	}
-	require.FailNow(t, "no free port found")
-	return ""
 }
 
 // api calls a server's API.
@@ -169,6 +141,8 @@ func (a *api) send(t *testing.T, payload string) string {
 type delivery struct {
 	ID          string // of the endpoint
 	State       string
+	Waits       string
+	Reason      string
 	Attempts    int
 	NextAttempt *time.Time
 }
@@ -197,7 +171,9 @@ type attempt struct {
 	EndpointID         string
 	AttemptNumber      int
 	Status             int // 0 success, 2 failure
+	Trigger            string
 	ResponseStatusCode int
+	ResponseDurationMs int64
 	Timestamp          time.Time
 }
 

@@ -84,6 +84,8 @@ func TestBadFlagsAreRefused(t *testing.T) {
 		"a main secret too short":             {"--main-secret", "15 bytes, alas!"},
 		"a subnet that is none":               {"--allow-subnets", "10.0.0.0/33"},
 		"an unknown durability":               {"--durability", "some"},
+		"a proxy that is no URL":              {"--proxy", "10.0.0.7:3128"},
+		"an exception from no proxy":          {"--no-proxy", "10.0.0.0/8"},
 		"an unknown form of log":              {"--log-format", "xml"},
 		"an unknown level":                    {"--log-level", "loud"},
 		"an algorithm that signs nothing":     {"--jwt-algorithm", "none"},

@@ -161,3 +161,33 @@ func TestEndpointRecovers(t *testing.T) {
 	_, err = b.Endpoint.Recover(t.Context(), b.app, endpoint.Id, svix.RecoverIn{Since: time.Now().AddDate(0, 0, -30)}, nil)
 	refused(t, http.StatusUnprocessableEntity, "since", err)
 }
+
+func TestEndpointReplays(t *testing.T) {
+	b := setup(t)
+	since := time.Now().Add(-time.Second)
+	first, _ := b.subscribe("up", svix.EndpointIn{})
+	message := b.send(svix.MessageIn{})
+	received(t, first, 1)
+	b.attempts(message.Id, 1)
+	name, late := b.subscribe("up", svix.EndpointIn{})
+
+	task, err := b.Endpoint.ReplayMissing(t.Context(), b.app, late.Id, svix.ReplayIn{Since: since}, nil)
+	require.NoError(t, err)
+	require.Equal(t, models.BACKGROUNDTASKTYPE_ENDPOINT_REPLAY, task.Task)
+	require.Equal(t, message.Id, received(t, name, 1)[0].Headers["webhook-id"])
+	ended := b.finished(task.Id)
+	require.Equal(t, models.BACKGROUNDTASKSTATUS_FINISHED, ended.Status)
+	require.EqualValues(t, 1, ended.Data["messagesSent"])
+
+	filter := svix.BulkReplayIn{
+		Since: since, Until: to(time.Now()), EventTypes: []string{"order.created"},
+		Status: to(models.MESSAGESTATUS_SUCCESS), StatusCodeClass: to(models.STATUSCODECLASS_CODE2XX),
+	}
+	bulk, err := b.Endpoint.BulkReplay(t.Context(), b.app, late.Id, filter, nil)
+	require.NoError(t, err)
+	require.Equal(t, models.BACKGROUNDTASKTYPE_ENDPOINT_BULK_REPLAY, bulk.Task)
+	require.Len(t, received(t, name, 2), 2)
+	require.EqualValues(t, 1, b.finished(bulk.Id).Data["messagesSent"])
+	_, err = b.Endpoint.BulkReplay(t.Context(), b.app, late.Id, svix.BulkReplayIn{Since: time.Now().AddDate(0, 0, -30)}, nil)
+	refused(t, http.StatusUnprocessableEntity, "since", err)
+}

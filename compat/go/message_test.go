@@ -49,6 +49,16 @@ func TestMessage(t *testing.T) {
 	require.Contains(t, strings.Fields(came.Headers["webhook-signature"]), signature)
 }
 
+func TestMessageIsScheduled(t *testing.T) {
+	b := setup(t)
+	name, _ := b.subscribe("later", svix.EndpointIn{})
+	when := time.Now().Add(2 * time.Second)
+	made := b.send(svix.MessageIn{DeliverAt: &when})
+	require.WithinDuration(t, when, *made.DeliverAt, time.Millisecond)
+	received(t, name, 1)
+	require.False(t, time.Now().Before(when))
+}
+
 func TestMessagesAreListed(t *testing.T) {
 	b := setup(t)
 	one := b.send(svix.MessageIn{Channels: []string{"eu"}}).Id

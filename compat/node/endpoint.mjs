@@ -138,3 +138,28 @@ test("what an endpoint missed is sent again", async () => {
   assert.equal(again.status, 0);
   await refused(422, svix.endpoint.recover(app.id, endpoint.id, { since: new Date(Date.now() - 30 * 86_400_000) }));
 });
+
+test("what an endpoint never got is sent, and what it got is sent again", async () => {
+  const { app, name: first } = await subscribed({});
+  const since = new Date(Date.now() - 1000);
+  const message = await svix.message.create(app.id, { eventType: "order.created", payload: {} });
+  await received(first);
+  await attempts(app.id, message.id, 1);
+  const name = unique("up");
+  const late = await svix.endpoint.create(app.id, { url: hook(name) });
+
+  const task = await svix.endpoint.replayMissing(app.id, late.id, { since });
+  assert.equal(task.task, "endpoint.replay");
+  const [{ headers }] = await received(name);
+  assert.equal(headers["webhook-id"], message.id);
+  const ended = await finished(task.id);
+  assert.equal(ended.status, "finished");
+  assert.equal(ended.data.messagesSent, 1);
+
+  const filter = { since, eventTypes: ["order.created"], status: 0, statusCodeClass: 200 };
+  const bulk = await svix.endpoint.bulkReplay(app.id, late.id, filter);
+  assert.equal(bulk.task, "endpoint.bulk-replay");
+  assert.equal((await finished(bulk.id)).data.messagesSent, 1);
+  assert.equal((await received(name, 2)).length, 2);
+  await refused(422, svix.endpoint.bulkReplay(app.id, late.id, { since: new Date(Date.now() - 30 * 86_400_000) }));
+});

@@ -84,8 +84,8 @@ func (r run) schemathesis(t *testing.T, program string, s *server, receiver stri
 	command.Dir = dir
 	command.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "COLUMNS=150", "TOKEN_TO_END="+r.ended)
 	output, failed := command.CombinedOutput()
-	answers := readAnswers(t, filepath.Join(dir, "report.ndjson"))
 	require.NoError(t, failed, "schemathesis has found:\n%s\n\nThe server said:\n%s", output, s.Stderr)
+	answers := readAnswers(t, filepath.Join(dir, "report.ndjson"))
 
 	count := requests.FindSubmatch(output)
 	require.NotNil(t, count, "%s", output)

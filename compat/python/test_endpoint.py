@@ -6,6 +6,7 @@ from support import ago, eventually, hook, received, refused, unique, verified, 
 from svix.api import EndpointGetStatsOptions, EndpointListOptions
 from svix.models import (
     ApplicationIn,
+    BulkReplayIn,
     EndpointHeadersIn,
     EndpointHeadersPatchIn,
     EndpointIn,
@@ -15,8 +16,11 @@ from svix.models import (
     EventExampleIn,
     EventTypeIn,
     MessageIn,
+    MessageStatus,
     Ordering,
     RecoverIn,
+    ReplayIn,
+    StatusCodeClass,
 )
 
 URL = "https://example.com/hook"
@@ -158,3 +162,26 @@ def test_what_an_endpoint_missed_is_sent_again(svix, app, subscribe, attempts, f
 
     assert eventually("the manual attempt", manual).status == 0
     refused(422, svix.endpoint.recover, app.id, endpoint.id, RecoverIn(since=ago(days=30)))
+
+
+def test_what_an_endpoint_never_got_is_sent_and_what_it_got_is_sent_again(svix, app, subscribe, attempts, finished):
+    first, _ = subscribe()
+    since = ago(seconds=1)
+    message = svix.message.create(app.id, MessageIn(event_type="order.created", payload={}))
+    received(first)
+    attempts(message.id, 1)
+    name, late = subscribe()
+
+    task = svix.endpoint.replay_missing(app.id, late.id, ReplayIn(since=since))
+    assert task.id.startswith("qtask_") and task.task == "endpoint.replay"
+    (came,) = received(name)
+    assert came["headers"]["webhook-id"] == message.id
+    ended = finished(task.id)
+    assert ended.status == "finished" and ended.data["messagesSent"] == 1
+
+    wanted = BulkReplayIn(since=since, event_types=["order.created"], status=MessageStatus.SUCCESS, status_code_class=StatusCodeClass.CODE2XX)
+    bulk = svix.endpoint.bulk_replay(app.id, late.id, wanted)
+    assert bulk.task == "endpoint.bulk-replay"
+    assert finished(bulk.id).data["messagesSent"] == 1
+    assert len(received(name, 2)) == 2
+    refused(422, svix.endpoint.bulk_replay, app.id, late.id, BulkReplayIn(since=ago(days=30)))

@@ -10,40 +10,42 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/gofrs/flock"
-	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
-	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/activities"
 	"github.com/posthorn/posthorn/api"
+	"github.com/posthorn/posthorn/internal/catalogue"
 	"github.com/posthorn/posthorn/internal/config"
-	"github.com/posthorn/posthorn/internal/devserver"
 	"github.com/posthorn/posthorn/internal/dispatch"
 	"github.com/posthorn/posthorn/internal/egress"
+	"github.com/posthorn/posthorn/internal/engine"
 	"github.com/posthorn/posthorn/internal/routing"
+	"github.com/posthorn/posthorn/internal/seal"
+	"github.com/posthorn/posthorn/internal/store"
 	"github.com/posthorn/posthorn/worker"
 	"github.com/posthorn/posthorn/workflows"
 )
 
-// Namespace is the Temporal namespace that holds the workflows.
-const Namespace = "default"
+// Namespace is the namespace of the embedded Temporal that holds the workflows.
+const Namespace = engine.DefaultNamespace
 
 const (
 	// drainMargin is what a graceful stop gives requests in flight beyond the attempt timeout, for recording them.
 	drainMargin = 5 * time.Second
 	sweepEvery  = 5 * time.Minute
 	expireEvery = 15 * time.Minute
+	tidyEvery   = time.Hour
+	wakeEvery   = time.Minute
 )
 
-// App is one running Posthorn: API, worker, and the embedded Temporal. Start and Close are idempotent.
+// App is one running Posthorn: API, worker or both, with an embedded Temporal or on a cluster. Start and Close are
+// idempotent.
 type App struct {
 	cfg     config.Config
 	log     *slog.Logger
@@ -54,8 +56,21 @@ type App struct {
 	closers []func() error // in the order of starting
 
 	listener net.Listener
-	temporal *devserver.Server
+	address  string // Temporal's
+	ui       string // the Web UI's; "" if this process has none
 	tokens   *api.Tokens
+	probes   probes
+	connect  func(ctx context.Context, box *seal.Box) (backend, error)
+}
+
+// backend is what an App stands on.
+type backend struct {
+	store     store.Store
+	engine    client.Client
+	namespace string
+	// left is how old what an earlier process has left behind must be for this one to take it up when it starts: another
+	// replica may be at it.
+	left time.Duration
 }
 
 // New returns an App that is yet to be started. It fails with all problems of the configuration. Version is what the
@@ -64,7 +79,12 @@ func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &App{cfg: cfg, log: log, version: cmp.Or(version, "dev")}, nil
+	a := &App{cfg: cfg, log: log, version: cmp.Or(version, "dev")}
+	a.probes.log = log
+	if a.connect = a.cluster; cfg.Cluster.Role == config.Alone {
+		a.connect = a.embedded
+	}
+	return a, nil
 }
 
 // Start brings everything up and returns when the API answers. If it fails, nothing is left running.
@@ -87,10 +107,15 @@ func (a *App) Start(ctx context.Context) (err error) {
 }
 
 // Close ends everything in the reverse order: it stops accepting events, lets requests in flight end, and stops
-// Temporal and the database last.
+// Temporal and the database last. One of several replicas says that it is not ready first, and goes on for as long as
+// others may take to notice.
 func (a *App) Close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.started && a.cfg.Cluster.Role != config.Alone {
+		a.probes.stopping.Store(true)
+		<-time.After(a.cfg.Cluster.DrainDelay)
+	}
 	a.started = false
 	return a.unwind()
 }
@@ -112,11 +137,20 @@ func (a *App) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.claimDataDir(); err != nil {
+	outgoing, err := a.outgoing()
+	if err != nil {
 		return err
 	}
-	if a.tokens, err = readTokens(a.cfg.DataDir, a.cfg.JWT); err != nil {
-		return err
+	role := a.cfg.Cluster.Role
+	if role == config.Alone {
+		if err := a.claimDataDir(); err != nil {
+			return err
+		}
+	}
+	if role.ServesAPI() {
+		if a.tokens, err = readTokens(a.cfg.DataDir, a.cfg.JWT); err != nil {
+			return err
+		}
 	}
 	if a.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", a.cfg.Listen); err != nil {
 		return cannotListen("--listen", a.cfg.Listen, err)
@@ -128,126 +162,89 @@ func (a *App) start(ctx context.Context) error {
 		}
 		return nil
 	})
-
-	// Before the database: a port that is taken shall show before anything is made.
-	engine, err := a.startTemporal(ctx)
+	on, err := a.connect(ctx, box)
 	if err != nil {
 		return err
 	}
-	db, err := a.openStore(ctx, box)
-	if err != nil {
-		return err
-	}
+	db := on.store
 
-	sender := egress.New(egress.Options{
-		Timeout:      a.cfg.AttemptTimeout,
-		MaxBody:      posthorn.MaxRecordedBody,
-		AllowSubnets: a.cfg.AllowSubnets,
-		UserAgent:    "Posthorn/" + a.version,
-	})
+	sender := egress.New(outgoing)
 	a.onClose(func() error { sender.Close(); return nil })
 
 	routes := routing.New(db)
-	accepted := activities.NewAccepted()
+	types := catalogue.New(db)
+	accepted, wakes := activities.NewAccepted(), activities.NewWakes()
 	dispatcher := &dispatch.Dispatcher{
-		Client: engine, Store: db, Routes: routes, Accepted: accepted, AttemptTimeout: a.cfg.AttemptTimeout,
+		Client: on.engine, Store: db, Routes: routes, Accepted: accepted, Wakes: wakes, Namespace: on.namespace,
+		AttemptTimeout: a.cfg.AttemptTimeout,
 	}
+	notices := dispatch.NewNotices(dispatcher, a.log)
+	a.onClose(func() error { notices.Close(); return nil })
+	db.OnNotice(notices.Add)
+	starter := dispatch.NewInsistent(dispatcher, a.log)
+	a.onClose(func() error { starter.Close(); return nil })
 	acts := activities.New(activities.Options{
-		Store: db, Routes: routes, Egress: sender, Accepted: accepted, Starter: dispatcher,
+		Store: db, Routes: routes, Catalogue: types, Egress: sender, Accepted: accepted, Wakes: wakes, Starter: starter,
 		Schedule: a.cfg.RetrySchedule, AttemptTimeout: a.cfg.AttemptTimeout, Logger: a.log,
+		Circuits: routing.NewCircuits(db), Health: a.cfg.Health.Rules(),
+		Retention: activities.Retention(a.cfg.Retention),
 	})
+	db.OnAttention(acts.TendSoon)
+	db.OnHealthChange(acts.HealthChanged)
+	db.OnRelease(acts.WakeSoon)
 	a.onClose(func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), a.cfg.AttemptTimeout+drainMargin)
 		defer cancel()
 		acts.Close(ctx)
 		return nil
 	})
-	if err := a.startWorker(ctx, engine, acts); err != nil {
-		return err
+	a.probes.add("database", db.Ping)
+	a.probes.add("temporal", dispatcher.Ping)
+	if role.Works() {
+		if err := a.startWorker(ctx, on, acts); err != nil {
+			return err
+		}
+	}
+	if !role.ServesAPI() {
+		a.serve(http.NotFoundHandler())
+		return nil
 	}
 	return a.startAPI(api.Options{
-		Store: db, Dispatcher: dispatcher, Tokens: a.tokens, Logger: a.log, Version: a.version,
+		Store: db, Catalogue: types, Dispatcher: dispatcher, Tokens: a.tokens, Logger: a.log, Version: a.version,
 		PublicURL: cmp.Or(a.cfg.Access.PublicURL, a.URL()),
 		Clients:   api.Clients{Allow: a.cfg.Access.AllowClients, TrustedProxies: a.cfg.Access.TrustedProxies},
 		Limits:    api.RateLimits{Token: api.Rate(a.cfg.Access.RateLimitToken), Address: api.Rate(a.cfg.Access.RateLimitAddress)},
+		Health:    a.cfg.Health.Rules(),
 		HTTPSOnly: a.cfg.EndpointHTTPSOnly, SignatureType: api.SignatureType(a.cfg.DefaultSignatureType),
 	})
 }
 
-// claimDataDir makes the folder and locks it: two processes on the same files would ruin them.
-func (a *App) claimDataDir() error {
-	if err := makeDataDir(a.cfg.DataDir); err != nil {
-		return err
-	}
-	lock := flock.New(filepath.Join(a.cfg.DataDir, "lock"))
-	locked, err := lock.TryLock()
-	if err != nil {
-		return fmt.Errorf("--data-dir %s: %w", a.cfg.DataDir, withoutPath(err))
-	}
-	if !locked {
-		return fmt.Errorf("--data-dir %s: in use by another posthorn process", a.cfg.DataDir)
-	}
-	a.onClose(lock.Unlock)
-	return nil
-}
-
-func (a *App) startTemporal(ctx context.Context) (client.Client, error) {
-	server, err := devserver.Start(ctx, devserver.Options{
-		Dir:        a.cfg.DataDir,
-		Listen:     a.cfg.TemporalListen,
-		UIListen:   a.cfg.TemporalUIListen,
-		Namespace:  Namespace,
-		Durability: engineDurability(a.cfg.Durability),
-		SearchAttributes: map[string]enums.IndexedValueType{
-			workflows.ApplicationAttribute.GetName():   enums.INDEXED_VALUE_TYPE_KEYWORD,
-			workflows.EventTypeAttribute.GetName():     enums.INDEXED_VALUE_TYPE_KEYWORD,
-			workflows.DeliveryStateAttribute.GetName(): enums.INDEXED_VALUE_TYPE_KEYWORD,
-			workflows.OpenEndpointsAttribute.GetName(): enums.INDEXED_VALUE_TYPE_KEYWORD_LIST,
-		},
-		Logger: a.log,
+func (a *App) startWorker(ctx context.Context, on backend, acts *activities.Activities) error {
+	w := worker.New(on.engine, acts, worker.Options{
+		StopTimeout: a.cfg.AttemptTimeout + drainMargin, Deployment: a.deployment(),
 	})
-	if port, ok := errors.AsType[*devserver.PortError](err); ok {
-		flag := "--temporal-listen"
-		if port.Addr == a.cfg.TemporalUIListen {
-			flag = "--temporal-ui-listen"
-		}
-		return nil, cannotListen(flag, port.Addr, port.Err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("starting Temporal: %w", err)
-	}
-	a.temporal = server
-	a.onClose(server.Stop)
-
-	c, err := client.DialContext(ctx, client.Options{
-		HostPort:  server.Address(),
-		Namespace: Namespace,
-		Logger:    sdklog.NewStructuredLogger(a.log.With("component", "temporal-sdk")),
-		// Within one machine compression costs more time than it saves.
-		ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("connecting to Temporal: %w", err)
-	}
-	a.onClose(func() error { c.Close(); return nil })
-	return c, nil
-}
-
-func (a *App) startWorker(ctx context.Context, engine client.Client, acts *activities.Activities) error {
-	w := worker.New(engine, acts, a.cfg.AttemptTimeout+drainMargin)
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("starting the worker: %w", err)
 	}
 	a.onClose(func() error { w.Stop(); return nil })
 
 	// What a crash left between storing and starting goes on at once; the schedule is for crashes of other processes.
-	if _, err := acts.StartUndispatched(ctx, time.Now()); err != nil {
+	if _, err := acts.StartUndispatched(ctx, time.Now().Add(-on.left)); err != nil {
 		a.log.Warn("not all messages and tasks of an earlier run were picked up; the sweep will", "error", err)
 	}
-	if err := schedule(ctx, engine, workflows.SweepScheduleID, workflows.SweepUndispatchedType, sweepEvery); err != nil {
+	if _, err := acts.WakeOverdue(ctx); err != nil {
+		a.log.Warn("not everything that was overdue was woken; the next round will", "error", err)
+	}
+	if err := schedule(ctx, on.engine, workflows.WakeScheduleID, workflows.WakeOverdueType, wakeEvery); err != nil {
 		return err
 	}
-	return schedule(ctx, engine, workflows.ExpireScheduleID, workflows.ExpirePayloadsType, expireEvery)
+	if err := schedule(ctx, on.engine, workflows.SweepScheduleID, workflows.SweepUndispatchedType, sweepEvery); err != nil {
+		return err
+	}
+	if err := schedule(ctx, on.engine, workflows.ExpireScheduleID, workflows.ExpirePayloadsType, expireEvery); err != nil {
+		return err
+	}
+	return schedule(ctx, on.engine, workflows.HousekeepingScheduleID, workflows.HousekeepingType, tidyEvery)
 }
 
 func (a *App) startAPI(o api.Options) error {
@@ -255,11 +252,18 @@ func (a *App) startAPI(o api.Options) error {
 	if err != nil {
 		return err
 	}
-	server := api.HTTPServer(handler.Handler(), api.Connections{}, a.log)
+	a.serve(handler.Handler())
+	return nil
+}
+
+// serve answers requests until the App is closed, those about its health without the handler.
+func (a *App) serve(handler http.Handler) {
+	server := api.HTTPServer(a.probes.handler(handler), api.Connections{}, a.log)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(a.listener) }()
 	a.onClose(func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), drainMargin)
+		// A request may have an attempt made, and wait for it.
+		ctx, cancel := context.WithTimeout(context.Background(), a.cfg.AttemptTimeout+drainMargin)
 		defer cancel()
 		err := server.Shutdown(ctx)
 		if err != nil {
@@ -270,7 +274,6 @@ func (a *App) startAPI(o api.Options) error {
 		}
 		return err
 	})
-	return nil
 }
 
 // URL returns the API's address as a base URL that works on this machine.
@@ -284,24 +287,18 @@ func (a *App) URL() string {
 }
 
 // TemporalAddress returns host and port of Temporal's gRPC interface.
-func (a *App) TemporalAddress() string { return a.temporal.Address() }
+func (a *App) TemporalAddress() string { return a.address }
 
 // TemporalUIURL returns the address of the Temporal Web UI, or "" if it is off.
-func (a *App) TemporalUIURL() string { return a.temporal.UIAddress() }
+func (a *App) TemporalUIURL() string { return a.ui }
 
-// Token returns a token for everything that the default organisation owns, or "" where only a public key is set.
+// Token returns a token for everything that the default organisation owns, or "" where
+// only a public key is set or there is no API.
 func (a *App) Token() (string, error) {
-	if !a.tokens.CanSign() {
+	if a.tokens == nil || !a.tokens.CanSign() {
 		return "", nil
 	}
 	return a.tokens.Organisation(posthorn.DefaultOrg)
-}
-
-func engineDurability(d config.Durability) devserver.Durability {
-	if d == config.Normal {
-		return devserver.Normal
-	}
-	return devserver.Full
 }
 
 // cannotListen says in one line which flag asked for an address that is not to be had.

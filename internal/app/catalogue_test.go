@@ -36,7 +36,7 @@ func (b *bundle) delivered(messageID string, want int) map[string]string {
 			ids[a.EndpointID] = a.ID
 		}
 		return len(ids) == want
-	}, 30*time.Second, 20*time.Millisecond)
+	}, patience, 20*time.Millisecond)
 	return ids
 }
 

@@ -2,40 +2,25 @@ package app
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/posthorn/posthorn/internal/config"
 	"github.com/posthorn/posthorn/internal/seal"
 	"github.com/posthorn/posthorn/internal/store"
-	"github.com/posthorn/posthorn/internal/store/sqlite"
 )
 
-// openStore opens the database, which this process has to itself.
-func (a *App) openStore(ctx context.Context, box *seal.Box) (*sqlite.Store, error) {
-	db, err := sqlite.Open(ctx, sqlite.Options{
-		Path:       filepath.Join(a.cfg.DataDir, "posthorn.db"),
-		Durability: sqlite.Durability(a.cfg.Durability),
-		Box:        box,
-		Logger:     a.log,
-	})
+// cannotOpen says what is wrong with the database, in terms of the flags.
+func (a *App) cannotOpen(err error) error {
 	switch {
 	case errors.Is(err, store.ErrSealed):
-		return nil, fmt.Errorf("--main-secret is missing: %w", store.ErrSealed)
+		return fmt.Errorf("--main-secret is missing: %w", store.ErrSealed)
 	case errors.Is(err, store.ErrOtherSecret):
-		return nil, fmt.Errorf("%s is wrong: %w", mainSecretFlag(a.cfg), store.ErrOtherSecret)
-	case err != nil:
-		return nil, fmt.Errorf("opening the database: %w", err)
+		return fmt.Errorf("%s is wrong: %w", mainSecretFlag(a.cfg), store.ErrOtherSecret)
+	default:
+		return fmt.Errorf("opening the database: %w", err)
 	}
-	a.onClose(db.Close)
-	// Nobody is at a request that an earlier process was executing: its repetition need not wait.
-	if err := db.DropOpenClaims(ctx); err != nil {
-		return nil, fmt.Errorf("opening the database: %w", err)
-	}
-	return db, nil
 }
 
 // mainBox returns the box of the main secret, nil if there is none.

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -56,7 +57,7 @@ func TestDelivery(t *testing.T) {
 			require.Equal(t, "application/json", got.header.Get("Content-Type"))
 			require.JSONEq(t, `{"id":"ord_1"}`, string(got.body))
 		}
-		require.Eventually(t, func() bool { return len(b.attempts(message.Id)) == 3 }, 10*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return len(b.attempts(message.Id)) == 3 }, patience, 10*time.Millisecond)
 		for _, a := range b.attempts(message.Id) {
 			require.Equal(t, 0, a.Status)
 			require.Equal(t, 200, a.ResponseStatusCode)
@@ -130,7 +131,13 @@ func TestDelivery(t *testing.T) {
 		require.NoError(t, b.svix.Endpoint.Delete(b.ctx, b.appID, ep.Id))
 		id := b.send("a", `{}`)
 		on.wait(t, 1)
-		b.waitState(id, posthorn.Delivered)
+		require.Eventually(t, func() bool {
+			states := map[posthorn.DeliveryState]int{}
+			for _, d := range b.destinations(id) {
+				states[d.State]++
+			}
+			return maps.Equal(states, map[posthorn.DeliveryState]int{posthorn.Delivered: 1, posthorn.Held: 1})
+		}, patience, 20*time.Millisecond)
 		require.Empty(t, off.all())
 		require.Empty(t, gone.all())
 	})
@@ -237,7 +244,7 @@ func TestRetries(t *testing.T) {
 			seconds = append(seconds, s)
 		}
 		require.Greater(t, seconds[2], seconds[0], "the timestamp is the attempt's")
-		require.Eventually(t, func() bool { return len(b.attempts(id)) == 4 }, 10*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return len(b.attempts(id)) == 4 }, patience, 10*time.Millisecond)
 		var numbers []int
 		for _, a := range b.attempts(id) {
 			if a.EndpointID != failing.Id {
@@ -295,21 +302,6 @@ func TestRetries(t *testing.T) {
 		require.Equal(t, 0, a.ResponseStatusCode)
 	})
 
-	t.Run("Retry-After is waited for", func(t *testing.T) {
-		t.Parallel()
-		b := setup(t)
-		r := newReceiver(t, func(w http.ResponseWriter, _ *http.Request, n int) {
-			if n == 1 {
-				w.Header().Set("Retry-After", "3")
-				w.WriteHeader(http.StatusServiceUnavailable)
-			}
-		})
-		b.endpoint(svix.EndpointIn{Url: r.URL})
-		b.send("a", `{}`)
-		requests := r.wait(t, 2)
-		require.GreaterOrEqual(t, requests[1].at.Sub(requests[0].at), 3*time.Second)
-	})
-
 	t.Run("a change of URL applies to what is waiting", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
@@ -363,7 +355,7 @@ func TestSlowReceivers(t *testing.T) {
 		require.Less(t, time.Since(began), 4*time.Second, "nor does the next message")
 
 		for _, id := range []string{first, second} {
-			require.Eventually(t, func() bool { return len(b.attempts(id)) == 2 }, 20*time.Second, 50*time.Millisecond)
+			require.Eventually(t, func() bool { return len(b.attempts(id)) == 2 }, patience, 50*time.Millisecond)
 			for _, a := range b.attempts(id) {
 				require.Equal(t, 0, a.Status, "%+v", a)
 			}
@@ -388,7 +380,7 @@ func TestSlowReceivers(t *testing.T) {
 		})
 		b.endpoint(svix.EndpointIn{Url: drip.URL})
 		id := b.send("a", `{}`)
-		require.Eventually(t, func() bool { return len(b.attempts(id)) == 1 }, 20*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return len(b.attempts(id)) == 1 }, patience, 50*time.Millisecond)
 		require.Equal(t, "timeout", b.attempts(id)[0].ErrorClass)
 		require.Equal(t, 2, b.attempts(id)[0].Status)
 	})

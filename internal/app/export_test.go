@@ -41,7 +41,7 @@ func TestExportOfTheCatalogue(t *testing.T) {
 		require.Equal(t, http.StatusOK, status, "%s", answer)
 		require.NoError(t, json.Unmarshal(answer, &task))
 		return task.Status != "running"
-	}, 30*time.Second, 20*time.Millisecond)
+	}, patience, 20*time.Millisecond)
 	require.Equal(t, "finished", task.Status, task.Data.Error)
 	require.Equal(t, "sdk.generate", task.Task)
 

@@ -156,7 +156,7 @@ func TestExpiry(t *testing.T) {
 		c := b.temporal()
 		handle := c.ScheduleClient().GetHandle(b.ctx, workflows.ExpireScheduleID)
 		require.NoError(t, handle.Trigger(b.ctx, client.ScheduleTriggerOptions{}))
-		require.Eventually(t, func() bool { return payloads() == 1 }, 30*time.Second, 20*time.Millisecond)
+		require.Eventually(t, func() bool { return payloads() == 1 }, patience, 20*time.Millisecond)
 		found := b.list(c, `WorkflowType="ExpirePayloads" AND ExecutionStatus="Completed"`, 1)
 		var result activities.ExpireResult
 		require.NoError(t, c.GetWorkflow(b.ctx, found[0].GetExecution().GetWorkflowId(), "").Get(b.ctx, &result))

@@ -36,7 +36,7 @@ func (b *bundle) list(c client.Client, query string, want int) []*workflowpb.Wor
 		require.NoError(b.t, err, query)
 		found = answer.GetExecutions()
 		return len(found) == want
-	}, 15*time.Second, 50*time.Millisecond, "%s should find %d", query, want)
+	}, patience, 50*time.Millisecond, "%s should find %d", query, want)
 	return found
 }
 
@@ -125,13 +125,15 @@ func TestInspectRetrying(t *testing.T) {
 	require.Eventually(t, func() bool {
 		p := b.describe(c, id).GetPendingActivities()
 		return len(p) == 1 && p[0].GetLastFailure() != nil
-	}, 10*time.Second, 20*time.Millisecond)
+	}, patience, 20*time.Millisecond)
 
 	t.Run("the pending activity shows attempt, last failure and next time", func(t *testing.T) {
 		p := b.describe(c, id).GetPendingActivities()[0]
 		require.Equal(t, failing.Id, p.GetActivityId())
 		require.Equal(t, "SendToEndpoint", p.GetActivityType().GetName())
 		require.Equal(t, int32(2), p.GetAttempt(), "the second is to come")
+		require.Equal(t, b.appID, p.GetPriority().GetFairnessKey())
+		require.EqualValues(t, 4, p.GetPriority().GetPriorityKey())
 		require.Regexp(t, `^503 Service Unavailable after `, p.GetLastFailure().GetMessage())
 		require.Equal(t, "http_status", p.GetLastFailure().GetApplicationFailureInfo().GetType())
 		require.WithinDuration(t, began.Add(time.Hour), p.GetNextAttemptScheduleTime().AsTime(), 10*time.Second)
@@ -208,7 +210,7 @@ func TestInspectRetrying(t *testing.T) {
 				}
 			}
 			return false
-		}, 10*time.Second, 20*time.Millisecond)
+		}, patience, 20*time.Millisecond)
 		b.list(c, `WorkflowId="`+id+`" AND ExecutionStatus="Canceled"`, 1)
 	})
 }

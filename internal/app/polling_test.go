@@ -145,5 +145,5 @@ func TestPollingWhileMessagesArrive(t *testing.T) {
 		}
 		require.NoError(t, json.Unmarshal(body, &stats))
 		return stats.TotalSuccess == posters*each+1 && stats.ByEventType[wanted].Success == len(ids)+1
-	}, 30*time.Second, 50*time.Millisecond)
+	}, patience, 50*time.Millisecond)
 }

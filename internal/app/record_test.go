@@ -2,9 +2,11 @@ package app_test
 
 import (
 	"flag"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/internal/config"
 	"github.com/posthorn/posthorn/workflows"
 )
 
@@ -33,6 +36,28 @@ func TestRecordHistories(t *testing.T) {
 			b.endpoint(svix.EndpointIn{Url: r.URL})
 			b.endpoint(svix.EndpointIn{Url: r.URL})
 			return b.send("a", `{}`)
+		},
+		"delivered-in-parts": func(t *testing.T, b *bundle) string {
+			w := setupWide(t, 600, func(*config.Config) {})
+			*b = *w.bundle
+			return b.send("a", `{}`)
+		},
+		"part": func(t *testing.T, b *bundle) string {
+			w := setupWide(t, 503, func(cfg *config.Config) {
+				cfg.RetrySchedule = slices.Repeat(posthorn.Schedule{5 * time.Second}, 40)
+			})
+			*b = *w.bundle
+			w.receiver.down.Store(true)
+			id := b.send("a", `{}`)
+			require.Eventually(t, func() bool { return len(w.parts(id)) == 1 }, muchTime, 100*time.Millisecond)
+			part := w.parts(id)[0]
+			require.Eventually(t, func() bool { // before that, it is only asked for
+				_, err := w.temporal().DescribeWorkflowExecution(w.ctx, part, "")
+				return err == nil
+			}, muchTime, 100*time.Millisecond)
+			w.waitProgress(id, func(p progress) bool { return p.ByState[posthorn.Retrying] == 503 })
+			w.receiver.down.Store(false)
+			return part
 		},
 		"without-endpoints": func(_ *testing.T, b *bundle) string { return b.send("a", `{}`) },
 		"delivered-after-retries": func(t *testing.T, b *bundle) string {
@@ -69,6 +94,27 @@ func TestRecordHistories(t *testing.T) {
 			b.waitState(id, "retrying")
 			require.NoError(t, b.svix.Endpoint.Delete(b.ctx, b.appID, ep.Id))
 			return id
+		},
+		"scheduled": func(t *testing.T, b *bundle) string {
+			b.endpoint(svix.EndpointIn{Url: newReceiver(t, nil).URL})
+			b.endpoint(svix.EndpointIn{Url: newReceiver(t, func(w http.ResponseWriter, _ *http.Request, n int) {
+				if n < 2 {
+					w.WriteHeader(http.StatusServiceUnavailable)
+				}
+			}).URL})
+			return b.sendTimed(fmt.Sprintf(`"deliverAt":%q`, at(time.Now().Add(2*time.Second)))).ID
+		},
+		"scheduled-cancelled": func(t *testing.T, b *bundle) string {
+			b.endpoint(svix.EndpointIn{Url: newReceiver(t, nil).URL})
+			m := b.sendTimed(fmt.Sprintf(`"deliverAt":%q`, at(time.Now().Add(time.Hour))))
+			b.cancel(m.ID)
+			return m.ID
+		},
+		"scheduled-cancelled-in-temporal": func(t *testing.T, b *bundle) string {
+			b.endpoint(svix.EndpointIn{Url: newReceiver(t, nil).URL})
+			m := b.sendTimed(fmt.Sprintf(`"deliverAt":%q`, at(time.Now().Add(time.Hour))))
+			require.NoError(t, b.temporal().CancelWorkflow(b.ctx, m.ID, ""))
+			return m.ID
 		},
 		"resent": func(t *testing.T, b *bundle) string {
 			ep := b.endpoint(svix.EndpointIn{Url: newReceiver(t, nil).URL})
@@ -114,8 +160,21 @@ func TestRecordHistories(t *testing.T) {
 			require.NoError(t, b.temporal().CancelWorkflow(b.ctx, task.Id, ""))
 			return task.Id
 		},
+		"tended": func(t *testing.T, b *bundle) string {
+			rec, ep := b.dead(t)
+			b.openCircuit(ep, posthorn.DefaultBreakerFailures)
+			b.send("a", `{}`)
+			b.waitProbes(ep, 2)
+			rec.revive()
+			return workflows.TendWorkflowID(ep)
+		},
 		"expired": func(t *testing.T, b *bundle) string {
 			run, err := b.temporal().ExecuteWorkflow(b.ctx, client.StartWorkflowOptions{ID: b.appID, TaskQueue: workflows.TaskQueue}, workflows.ExpirePayloadsType)
+			require.NoError(t, err)
+			return run.GetID()
+		},
+		"housekeeping": func(t *testing.T, b *bundle) string {
+			run, err := b.temporal().ExecuteWorkflow(b.ctx, client.StartWorkflowOptions{ID: b.appID, TaskQueue: workflows.TaskQueue}, workflows.HousekeepingType)
 			require.NoError(t, err)
 			return run.GetID()
 		},
@@ -127,14 +186,13 @@ func TestRecordHistories(t *testing.T) {
 			c := b.temporal()
 			require.Eventually(t, func() bool {
 				return b.describe(c, id).GetWorkflowExecutionInfo().GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING
-			}, 30*time.Second, 20*time.Millisecond)
+			}, muchTime, 20*time.Millisecond)
 			history := &historypb.History{Events: b.history(c, id)}
 
 			replayer := worker.NewWorkflowReplayer()
-			replayer.RegisterWorkflowWithOptions(workflows.DeliverMessage, workflow.RegisterOptions{Name: workflows.DeliverMessageType})
-			replayer.RegisterWorkflowWithOptions(workflows.ResendMessage, workflow.RegisterOptions{Name: workflows.ResendMessageType})
-			replayer.RegisterWorkflowWithOptions(workflows.RunTask, workflow.RegisterOptions{Name: workflows.RunTaskType})
-			replayer.RegisterWorkflowWithOptions(workflows.ExpirePayloads, workflow.RegisterOptions{Name: workflows.ExpirePayloadsType})
+			for name, run := range workflows.Types() {
+				replayer.RegisterWorkflowWithOptions(run, workflow.RegisterOptions{Name: name})
+			}
 			require.NoError(t, replayer.ReplayWorkflowHistory(nil, history))
 
 			if *record {
@@ -186,6 +244,12 @@ func forgetMachine(e *historypb.HistoryEvent) {
 		a.Identity = worker
 	}
 	if a := e.GetActivityTaskCanceledEventAttributes(); a != nil {
+		a.Identity = worker
+	}
+	if a := e.GetWorkflowExecutionSignaledEventAttributes(); a != nil {
+		a.Identity = worker
+	}
+	if a := e.GetTimerCanceledEventAttributes(); a != nil {
 		a.Identity = worker
 	}
 	if a := e.GetWorkflowExecutionCancelRequestedEventAttributes(); a != nil {

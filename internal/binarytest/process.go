@@ -31,15 +31,27 @@ type Process struct {
 // variables are not handed on.
 func Start(t *testing.T, program string, args ...string) *Process {
 	t.Helper()
+	p, err := Launch(program, nil, args...)
+	require.NoError(t, err)
+	t.Cleanup(p.Kill)
+	return p
+}
+
+// Launch runs a program until somebody ends it, with the given variables beside those of this process, whose POSTHORN_* and
+// TEMPORAL_* variables are not handed on.
+func Launch(program string, env []string, args ...string) (*Process, error) {
 	p := &Process{Cmd: exec.CommandContext(context.Background(), program, args...), Stdout: newOutput(), Stderr: newOutput(), Ended: make(chan struct{})}
 	p.Cmd.Stdout, p.Cmd.Stderr = p.Stdout, p.Stderr
 	for _, variable := range os.Environ() {
-		if !strings.HasPrefix(variable, "POSTHORN_") {
+		if !strings.HasPrefix(variable, "POSTHORN_") && !strings.HasPrefix(variable, "TEMPORAL_") {
 			p.Cmd.Env = append(p.Cmd.Env, variable)
 		}
 	}
+	p.Cmd.Env = append(p.Cmd.Env, env...)
 	p.Began = time.Now()
-	require.NoError(t, p.Cmd.Start())
+	if err := p.Cmd.Start(); err != nil {
+		return nil, err
+	}
 	go func() {
 		defer close(p.Ended)
 		if err := p.Cmd.Wait(); err != nil {
@@ -50,8 +62,7 @@ func Start(t *testing.T, program string, args ...string) *Process {
 		}
 		p.Code, p.EndedAt = p.Cmd.ProcessState.ExitCode(), time.Now()
 	}()
-	t.Cleanup(p.Kill)
-	return p
+	return p, nil
 }
 
 // Wait returns the exit code.

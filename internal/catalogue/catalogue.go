@@ -29,6 +29,7 @@ const (
 
 // Source is the part of the store that the table reads.
 type Source interface {
+	Owner(ctx context.Context, appID string) (org string, err error)
 	EventType(ctx context.Context, org, name string) (posthorn.EventType, error)
 	OnEventTypeChange(f func(org, name string))
 }
@@ -42,7 +43,8 @@ type Table struct {
 	mu      sync.RWMutex
 	types   map[key]entry
 	bytes   int
-	changes uint64 // counts invalidations, so that a load which one overtook is not kept
+	changes uint64            // counts invalidations, so that a load which one overtook is not kept
+	owners  map[string]string // organisation by ID of the application, which never changes
 }
 
 type key struct{ org, name string }
@@ -61,7 +63,7 @@ func (e entry) size() int {
 
 // New returns a table that reads from source and follows its changes.
 func New(source Source) *Table {
-	t := &Table{source: source, now: time.Now, types: make(map[key]entry)}
+	t := &Table{source: source, now: time.Now, types: make(map[key]entry), owners: make(map[string]string)}
 	source.OnEventTypeChange(t.forget)
 	return t
 }

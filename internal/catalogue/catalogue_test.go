@@ -43,6 +43,14 @@ func (s *source) EventType(_ context.Context, org, name string) (posthorn.EventT
 
 func (s *source) OnEventTypeChange(f func(org, name string)) { s.notify = f }
 
+func (s *source) Owner(_ context.Context, appID string) (string, error) {
+	s.reads.Add(1)
+	if appID != "app" {
+		return "", posthorn.Errorf(posthorn.NotFound, "no such application")
+	}
+	return "org", nil
+}
+
 // put changes an event type as another process does: without a word.
 func (s *source) put(name string, schemas map[string]json.RawMessage) {
 	s.mu.Lock()
@@ -140,4 +148,31 @@ func TestTable(t *testing.T) {
 		}
 		require.Greater(t, s.reads.Load(), int32(4))
 	})
+}
+
+func TestTypeFor(t *testing.T) {
+	t.Parallel()
+	s := &source{}
+	s.put("invoice.paid", nil)
+	table := catalogue.New(s)
+	for range 3 {
+		found, err := table.TypeFor(t.Context(), "app", "invoice.paid")
+		require.NoError(t, err)
+		require.Equal(t, "invoice.paid", found.Name)
+	}
+	require.EqualValues(t, 2, s.reads.Load(), "the owner and the type, once each")
+
+	found, err := table.TypeFor(t.Context(), "app", "unheard.of")
+	require.NoError(t, err)
+	require.Nil(t, found)
+	found, err = table.TypeFor(t.Context(), "nobody", "invoice.paid")
+	require.NoError(t, err)
+	require.Nil(t, found)
+
+	s.mu.Lock()
+	s.err = errors.New("disk I/O error")
+	s.mu.Unlock()
+	s.notify("org", "invoice.paid")
+	_, err = table.TypeFor(t.Context(), "app", "invoice.paid")
+	require.ErrorContains(t, err, "disk I/O error")
 }

@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	temporal "go.temporal.io/sdk/client"
 
 	"github.com/posthorn/posthorn/api"
 	"github.com/posthorn/posthorn/internal/app"
 	"github.com/posthorn/posthorn/internal/config"
+	"github.com/posthorn/posthorn/internal/engine"
 )
 
 // description opens the help text.
@@ -25,6 +27,12 @@ Start with "posthorn dev" and do what it prints. Every flag can also be set in t
 // grammar is what kong reads the commands and flags from.
 type grammar struct {
 	Dev         devCmd         `cmd:"" help:"Run everything in this process: API, worker, Temporal and its Web UI."`
+	Serve       serveCmd       `cmd:"" help:"Run API and worker on PostgreSQL and a Temporal cluster."`
+	API         apiCmd         `cmd:"" name:"api" help:"Run the API alone on PostgreSQL and a Temporal cluster."`
+	Worker      workerCmd      `cmd:"" help:"Run the worker alone on PostgreSQL and a Temporal cluster."`
+	Migrate     migrateCmd     `cmd:"" help:"Set up PostgreSQL and the Temporal cluster, or bring them up to date."`
+	Backup      backupCmd      `cmd:"" help:"Copy the data folder of a running server into one file."`
+	Restore     restoreCmd     `cmd:"" help:"Make a data folder of a backup."`
 	Send        sendCmd        `cmd:"" help:"Send an event and see whether it is delivered."`
 	Listen      listenCmd      `cmd:"" help:"Receive deliveries here, print them and forward them."`
 	Token       tokenCmd       `cmd:"" help:"Print a bearer token for the API."`
@@ -33,7 +41,7 @@ type grammar struct {
 	Version     versionCmd     `cmd:"" help:"Print the version of Posthorn and of what it is made of."`
 }
 
-// server is what `posthorn dev` runs.
+// server is what the commands run that stay.
 type server interface {
 	Start(ctx context.Context) error
 	Close() error
@@ -59,6 +67,8 @@ type program struct {
 	name      string // how the user calls this program, for hints
 	newServer func(config.Config, *slog.Logger) (server, error)
 	tokens    func(dataDir string, jwt config.JWT) (tokens, error)
+	migrate   func(context.Context, config.Cluster, func(format string, args ...any), *slog.Logger) error
+	temporal  func() (temporal.Options, error) // how to reach a Temporal cluster
 }
 
 // Main runs the command that args (without the name of the program) ask for until it is done or ctx ends, and returns
@@ -66,14 +76,18 @@ type program struct {
 // is told in one line on stderr. env looks up an environment variable, as os.LookupEnv does.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env func(string) (string, bool)) int {
 	p := &program{
-		stdin:  stdin,
-		stdout: shared(stdout),
-		stderr: shared(stderr),
-		env:    env,
-		now:    time.Now,
-		name:   invocation(),
+		stdin:    stdin,
+		stdout:   shared(stdout),
+		stderr:   shared(stderr),
+		env:      env,
+		now:      time.Now,
+		name:     invocation(),
+		migrate:  app.Migrate,
+		temporal: func() (temporal.Options, error) { return engine.Connection(env, os.Environ) },
 		newServer: func(cfg config.Config, log *slog.Logger) (server, error) {
-			app.SaveMemory()
+			if cfg.Cluster.Role == config.Alone {
+				app.SaveMemory()
+			}
 			return app.New(cfg, version, log)
 		},
 		tokens: func(dataDir string, jwt config.JWT) (tokens, error) {

@@ -74,6 +74,27 @@ func TestMisuseIsOneLineAndCode2(t *testing.T) {
 			args: []string{"dev", "--allow-subnets", "10.0.0.0/8,intranet"},
 			want: `--allow-subnets: "intranet" is not a network such as 10.0.0.0/8 (run "posthorn dev --help")`,
 		},
+		"a retention that is no time": {
+			args: []string{"dev", "--message-retention", "for ever"},
+			want: `--message-retention: "for ever" is not a time such as 30m, 24h or 7d (run "posthorn dev --help")`,
+		},
+		"a retention that is too short": {
+			args: []string{"dev", "--attempt-retention", "1d"},
+			want: `--attempt-retention must be 0, which means for ever, or at least 48 hours, not 24h0m0s (run "posthorn dev --help")`,
+		},
+		"a proxy that is no URL, whose password is not repeated": {
+			args: []string{"dev"},
+			env:  map[string]string{"POSTHORN_PROXY": "user:hunter2@proxy:3128"},
+			want: `--proxy must be a URL with http, https, socks5 or socks5h, such as http://proxy.example.com:3128 or socks5://10.0.0.7:1080 (set by POSTHORN_PROXY) (run "posthorn dev --help")`,
+		},
+		"a hole in a wall that there is not": {
+			args: []string{"dev", "--no-proxy", "10.0.0.0/8"},
+			want: `--no-proxy needs --proxy (run "posthorn dev --help")`,
+		},
+		"authorities for nothing": {
+			args: []string{"dev", "--ca-file", "ca.pem", "--dangerous-skip-tls-verify"},
+			want: `--ca-file and --dangerous-skip-tls-verify exclude each other (run "posthorn dev --help")`,
+		},
 		"an unknown durability": {
 			args: []string{"dev", "--durability", "some"},
 			want: `--durability must be one of "full","normal" but got "some" (run "posthorn dev --help")`,
@@ -156,7 +177,13 @@ func TestHelpTellsEveryFlagWithItsVariableAndDefault(t *testing.T) {
 			{"--temporal-ui-listen=", "[default 127.0.0.1:8233; $POSTHORN_TEMPORAL_UI_LISTEN]"},
 			{"--retry-schedule=", "[default 5s,5m,30m,2h,5h,10h,14h,20h,24h; $POSTHORN_RETRY_SCHEDULE]"},
 			{"--attempt-timeout=", "[default 15s; $POSTHORN_ATTEMPT_TIMEOUT]"},
+			{"--message-retention=", "[default 90d; $POSTHORN_MESSAGE_RETENTION]"},
+			{"--attempt-retention=", "[default 90d; $POSTHORN_ATTEMPT_RETENTION]"},
 			{"--allow-subnets=", "[$POSTHORN_ALLOW_SUBNETS]"},
+			{"--proxy=", "[$POSTHORN_PROXY]"},
+			{"--no-proxy=", "[$POSTHORN_NO_PROXY]"},
+			{"--ca-file=", "[$POSTHORN_CA_FILE]"},
+			{"--dangerous-skip-tls-verify", "[$POSTHORN_DANGEROUS_SKIP_TLS_VERIFY]"},
 			{"--durability=", "[default full; $POSTHORN_DURABILITY]"},
 			{"--log-format=", "[default text; $POSTHORN_LOG_FORMAT]"},
 			{"--log-level=", "[default info; $POSTHORN_LOG_LEVEL]"},
@@ -208,7 +235,7 @@ func TestWithoutACommandTheHelpTextListsThem(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	require.Equal(t, 0, b.run(t))
-	for _, command := range []string{"dev", "send", "listen", "token", "revoke", "healthcheck", "version"} {
+	for _, command := range []string{"dev", "backup", "restore", "send", "listen", "token", "revoke", "healthcheck", "version"} {
 		require.Contains(t, b.stdout.String(), "\n  "+command+" ")
 	}
 }
@@ -226,6 +253,9 @@ func TestSettings(t *testing.T) {
 			netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.168.1.7/32"),
 			netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"),
 		},
+		Outgoing: config.Outgoing{
+			Proxy: "socks5://user:hunter2@10.0.0.7:1080", NoProxy: []string{"internal.test", "10.0.0.0/8"}, CAFile: "/ca.pem",
+		},
 		JWT: config.JWT{Algorithm: "EdDSA", KeyFile: "/key.pem"},
 		Access: config.Access{
 			PublicURL:        "https://hooks.example.com",
@@ -234,9 +264,13 @@ func TestSettings(t *testing.T) {
 			RateLimitToken:   config.Rate{PerSecond: 50, Burst: 200},
 			RateLimitAddress: config.Rate{PerSecond: 0.5, Burst: 1},
 		},
+		Retention:  config.Retention{Messages: 30 * 24 * time.Hour},
 		Durability: config.Normal,
 		LogFormat:  config.JSON,
 		LogLevel:   slog.LevelWarn,
+		Cluster:    config.Default().Cluster,
+
+		Health: config.Health{BreakerFailures: 3, BreakerProbeInterval: 5 * time.Second, DisableAfter: time.Hour},
 
 		EndpointHTTPSOnly:    true,
 		DefaultSignatureType: config.Ed25519,
@@ -245,9 +279,12 @@ func TestSettings(t *testing.T) {
 	given := map[string]string{
 		"listen": "127.0.0.1:1", "data-dir": "/data", "temporal-listen": "127.0.0.1:2", "temporal-ui-listen": "off",
 		"retry-schedule": "1s,1m", "attempt-timeout": "3s", "allow-subnets": "10.1.2.3/8,192.168.1.7",
+		"proxy": "socks5://user:hunter2@10.0.0.7:1080", "no-proxy": "internal.test, 10.0.0.0/8", "ca-file": "/ca.pem",
 		"jwt-algorithm": "EdDSA", "jwt-key-file": "/key.pem", "public-url": "https://hooks.example.com",
 		"allow-clients": "10.0.0.0/8,2001:db8::/32", "trusted-proxies": "10.0.0.1", "rate-limit-token": "50:200", "rate-limit-address": "0.5",
 		"durability": "normal", "log-format": "json", "log-level": "WARN",
+		"breaker-failures": "3", "breaker-probe-interval": "5s", "disable-endpoints-after": "1h",
+		"message-retention": "30d", "attempt-retention": "0",
 		"endpoint-https-only": "true", "default-signature-type": "ed25519", "main-secret": "a main secret of tests",
 	}
 

@@ -126,6 +126,7 @@ func (c *client) destinations(ctx context.Context, app, message string) ([]desti
 	return out.Data, err
 }
 
+// health asks in a way that every role understands.
 func (c *client) health(ctx context.Context) error {
-	return c.do(ctx, http.MethodGet, c.url("health"), nil, nil)
+	return c.do(ctx, http.MethodGet, c.base.JoinPath("readyz"), nil, nil)
 }

@@ -44,8 +44,6 @@ const MinMainSecret = 16
 const (
 	MinAttemptTimeout = time.Second
 	MaxAttemptTimeout = time.Minute
-	MaxRetries        = 50
-	MaxRetryWait      = 30 * 24 * time.Hour
 )
 
 // Config is everything that a server can be told. Start from Default; the zero value is not valid.
@@ -74,6 +72,9 @@ type Config struct {
 	// and 1 minute. Default: 15 seconds.
 	AttemptTimeout time.Duration
 
+	// Health is what follows when an endpoint fails for everybody.
+	Health Health
+
 	// EndpointHTTPSOnly refuses endpoints whose URL is http. Those that exist stay. Default: false.
 	EndpointHTTPSOnly bool
 
@@ -91,11 +92,17 @@ type Config struct {
 	// reserved. Default: none.
 	AllowSubnets []netip.Prefix
 
+	// Outgoing is how deliveries reach their receivers.
+	Outgoing Outgoing
+
 	// JWT is what signs and verifies the tokens of the API.
 	JWT JWT
 
 	// Access is whom the API answers, and how often.
 	Access Access
+
+	// Retention is how long what happened is kept.
+	Retention Retention
 
 	// Durability is what an accepted message survives. Default: Full.
 	Durability Durability
@@ -105,6 +112,9 @@ type Config struct {
 
 	// LogLevel is the least severe level that is logged. Default: info.
 	LogLevel slog.Level
+
+	// Cluster is for processes that are not alone.
+	Cluster Cluster
 }
 
 // Default returns the settings of a server that nobody has told anything.
@@ -116,10 +126,13 @@ func Default() Config {
 		TemporalUIListen: "127.0.0.1:8233",
 		RetrySchedule:    posthorn.DefaultSchedule(),
 		AttemptTimeout:   15 * time.Second,
+		Health:           defaultHealth(),
 		JWT:              JWT{Algorithm: "HS256"},
+		Retention:        Retention{Messages: posthorn.DefaultRetention, Attempts: posthorn.DefaultRetention},
 		Durability:       Full,
 		LogFormat:        Text,
 		LogLevel:         slog.LevelInfo,
+		Cluster:          defaultCluster(),
 
 		DefaultSignatureType: HMAC256,
 	}

@@ -19,6 +19,9 @@ func (c Config) Validate() error {
 		{"--temporal-listen", c.TemporalListen},
 		{"--temporal-ui-listen", c.TemporalUIListen},
 	}
+	if c.Cluster.Role != Alone {
+		addresses = addresses[:1]
+	}
 	for i, a := range addresses {
 		if a.flag == "--temporal-ui-listen" && a.value == "" {
 			continue
@@ -33,21 +36,23 @@ func (c Config) Validate() error {
 			}
 		}
 	}
-	if strings.TrimSpace(c.DataDir) == "" {
-		add("--data-dir must name a folder")
-	}
-	if len(c.RetrySchedule) > MaxRetries {
-		add("--retry-schedule must have at most %d waits, not %d", MaxRetries, len(c.RetrySchedule))
-	}
-	for _, wait := range c.RetrySchedule {
-		if wait <= 0 || wait > MaxRetryWait {
-			add("--retry-schedule must have waits above 0 and up to 30 days (720h), not %s", wait)
-			break
+	if c.Cluster.Role == Alone {
+		if strings.TrimSpace(c.DataDir) == "" {
+			add("--data-dir must name a folder")
 		}
+	} else {
+		c.Cluster.validate(add)
+		if c.Cluster.Role.ServesAPI() && c.JWT.KeyFile == "" && strings.HasPrefix(c.JWT.Algorithm, "HS") {
+			add("--jwt-key-file must name the file that signs and verifies tokens, the same for all replicas")
+		}
+	}
+	if err := c.RetrySchedule.Check(); err != nil {
+		add("--retry-schedule %w", err)
 	}
 	if c.AttemptTimeout < MinAttemptTimeout || c.AttemptTimeout > MaxAttemptTimeout {
 		add("--attempt-timeout must be between %s and %s, not %s", MinAttemptTimeout, MaxAttemptTimeout, c.AttemptTimeout)
 	}
+	c.Health.validate(add)
 	if c.DefaultSignatureType != HMAC256 && c.DefaultSignatureType != Ed25519 {
 		add("--default-signature-type must be %s or %s, not %q", HMAC256, Ed25519, c.DefaultSignatureType)
 	}
@@ -63,8 +68,10 @@ func (c Config) Validate() error {
 			break
 		}
 	}
+	c.Outgoing.validate(add)
 	c.JWT.validate(add)
 	c.Access.validate(add)
+	c.Retention.validate(add)
 	if c.Durability != Full && c.Durability != Normal {
 		add("--durability must be %s or %s, not %q", Full, Normal, c.Durability)
 	}

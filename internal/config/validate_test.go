@@ -65,6 +65,36 @@ func TestValidate(t *testing.T) {
 			change: func(c *config.Config) { c.AllowSubnets = []netip.Prefix{{}} },
 			want:   []string{`--allow-subnets must be networks such as 10.0.0.0/8`},
 		},
+		"a proxy is a URL, whose password is not repeated": {
+			change: func(c *config.Config) { c.Outgoing.Proxy = "http://user:hunter2@proxy:99999" },
+			want:   []string{`--proxy must be a URL with host and port alone, such as http://proxy.example.com:3128 or socks5://10.0.0.7:1080`},
+		},
+		"a proxy speaks a protocol that is known": {
+			change: func(c *config.Config) { c.Outgoing.Proxy = "ftp://proxy" },
+			want:   []string{`--proxy must be a URL with http, https, socks5 or socks5h, such as http://proxy.example.com:3128 or socks5://10.0.0.7:1080`},
+		},
+		"a proxy has no path": {
+			change: func(c *config.Config) { c.Outgoing.Proxy = "http://proxy/path" },
+			want:   []string{`--proxy must be a URL with host and port alone, such as http://proxy.example.com:3128 or socks5://10.0.0.7:1080`},
+		},
+		"all that can be said of a proxy is valid": {change: func(c *config.Config) {
+			c.Outgoing.Proxy = "socks5h://user:hunter2@[2001:db8::1]:1080/"
+			c.Outgoing.NoProxy = []string{"internal.test", ".below.test", "*.star.test", "a.test:8080", "10.0.0.0/8", "10.0.0.1:80", "[fd00::1]:80", "fd00::/8", "fd00::1", "*"}
+		}},
+		"exceptions are hosts, and need a proxy": {
+			change: func(c *config.Config) { c.Outgoing.NoProxy = []string{"10.0.0.0/33", "http://a.test", "", "a b"} },
+			want: []string{
+				`--no-proxy must have names, addresses and networks such as internal.example.com,10.0.0.0/8, not "10.0.0.0/33"`,
+				`--no-proxy must have names, addresses and networks such as internal.example.com,10.0.0.0/8, not "http://a.test"`,
+				`--no-proxy must have names, addresses and networks such as internal.example.com,10.0.0.0/8, not ""`,
+				`--no-proxy must have names, addresses and networks such as internal.example.com,10.0.0.0/8, not "a b"`,
+				`--no-proxy needs --proxy`,
+			},
+		},
+		"who trusts everybody needs no authorities": {
+			change: func(c *config.Config) { c.Outgoing.CAFile, c.Outgoing.SkipTLSVerify = "ca.pem", true },
+			want:   []string{`--ca-file and --dangerous-skip-tls-verify exclude each other`},
+		},
 		"an algorithm with a key pair needs a file": {
 			change: func(c *config.Config) { c.JWT.Algorithm = "EdDSA" },
 			want:   []string{`--jwt-key-file must name a file with a private or a public key for --jwt-algorithm EdDSA`},
@@ -87,6 +117,27 @@ func TestValidate(t *testing.T) {
 				`--trusted-proxies must be networks such as 10.0.0.0/8`,
 				`--rate-limit-token must be above 0 requests per second, with at least 1 at once`,
 				`--rate-limit-address must be above 0 requests per second, with at least 1 at once`,
+			},
+		},
+		"health has bounds": {
+			change: func(c *config.Config) {
+				c.Health = config.Health{BreakerFailures: -1, BreakerProbeInterval: time.Millisecond, DisableAfter: time.Second}
+			},
+			want: []string{
+				`--breaker-failures must be between 0 and 10000, not -1`,
+				`--breaker-probe-interval must be between 1s and 24h0m0s, not 1ms`,
+				`--disable-endpoints-after must be 0 or at least 1m0s, not 1s`,
+			},
+		},
+		"health can be nobody's concern": {change: func(c *config.Config) { c.Health.BreakerFailures, c.Health.DisableAfter = 0, 0 }},
+		"what is kept for ever, or for the least time, is valid": {change: func(c *config.Config) {
+			c.Retention = config.Retention{Attempts: 48 * time.Hour}
+		}},
+		"what is kept shorter or negative is not": {
+			change: func(c *config.Config) { c.Retention = config.Retention{Messages: 47 * time.Hour, Attempts: -1} },
+			want: []string{
+				`--message-retention must be 0, which means for ever, or at least 48 hours, not 47h0m0s`,
+				`--attempt-retention must be 0, which means for ever, or at least 48 hours, not -1ns`,
 			},
 		},
 		"all problems are told at once": {

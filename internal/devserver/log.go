@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -38,7 +39,7 @@ func newLogger(l *slog.Logger) logger {
 }
 
 // harmless reports whether a warning or error says nothing is wrong when one process is the whole cluster.
-func (l logger) harmless(msg string) bool {
+func (l logger) harmless(msg string, tags []tag.Tag) bool {
 	switch l.stage.Load() {
 	case stopping:
 		// The services stop one after the other: calls to one that is gone fail, long polls and what they were reading
@@ -46,12 +47,17 @@ func (l logger) harmless(msg string) bool {
 		return true
 	case starting:
 		// In the same way they find each other only after some tries.
-		if msg == "network dial error" {
+		if msg == "network dial error" || slices.ContainsFunc(tags, isUnready) {
 			return true
 		}
 	}
 	// Nexus calls between namespaces need that port; there is one namespace.
 	return strings.HasPrefix(msg, "HTTP API port has not been set")
+}
+
+// isUnready reports whether a tag is the error of a call that came before the frontend was ready for it.
+func isUnready(t tag.Tag) bool {
+	return strings.Contains(fmt.Sprint(t.Value()), "Frontend is not healthy yet")
 }
 
 func (l logger) Debug(msg string, tags ...tag.Tag) { l.log(slog.LevelDebug, msg, tags) }
@@ -87,7 +93,7 @@ func (l logger) With(tags ...tag.Tag) temporallog.Logger {
 }
 
 func (l logger) log(level slog.Level, msg string, tags []tag.Tag) {
-	if l.verbose || level >= slog.LevelWarn && !l.harmless(msg) {
+	if l.verbose || level >= slog.LevelWarn && !l.harmless(msg, tags) {
 		l.slog.LogAttrs(context.Background(), level, msg, attributes(tags)...)
 	}
 }

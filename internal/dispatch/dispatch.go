@@ -25,13 +25,22 @@ const (
 	handOver = time.Second
 )
 
+// Store is what the dispatcher reads.
+type Store interface {
+	store.Endpoints
+	MessageByID(ctx context.Context, id string) (posthorn.Message, error)
+	Heard(ctx context.Context, ds []posthorn.Delivery) error
+}
+
 // Dispatcher starts workflows with the client that the worker uses too: Temporal then gives a workflow's first task
 // straight back to this process.
 type Dispatcher struct {
 	Client         client.Client
-	Store          store.Endpoints
+	Store          Store
 	Routes         *routing.Table
 	Accepted       *activities.Accepted
+	Wakes          *activities.Wakes
+	Namespace      string // that Client is for
 	AttemptTimeout time.Duration
 }
 
@@ -42,7 +51,18 @@ func (d *Dispatcher) Start(ctx context.Context, m posthorn.Message) error {
 	if err != nil {
 		return err
 	}
-	if m.Payload != nil && time.Since(m.CreatedAt) < handOver {
+	in := workflows.DeliverMessageInput{MessageID: m.ID, AppID: m.AppID, EventType: m.EventType}
+	about := summary(m.EventType, len(endpoints))
+	attributes := []temporal.SearchAttributeUpdate{
+		workflows.ApplicationAttribute.ValueSet(m.AppID),
+		workflows.EventTypeAttribute.ValueSet(truncate(m.EventType)),
+	}
+	switch {
+	case m.DeliverAt.After(time.Now()) && m.CancelledAt.IsZero():
+		in.DeliverAt = m.DeliverAt
+		about += ", to be sent at " + m.DeliverAt.UTC().Format(time.RFC3339)
+		attributes = append(attributes, workflows.DeliveryStateAttribute.ValueSet(workflows.ScheduledState))
+	case m.Payload != nil && time.Since(m.CreatedAt) < handOver:
 		d.Accepted.Put(m)
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
@@ -53,12 +73,10 @@ func (d *Dispatcher) Start(ctx context.Context, m posthorn.Message) error {
 		WorkflowIDReusePolicy:                    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		EnableEagerStart:                         true,
-		StaticSummary:                            summary(m.EventType, len(endpoints)),
-		TypedSearchAttributes: temporal.NewSearchAttributes(
-			workflows.ApplicationAttribute.ValueSet(m.AppID),
-			workflows.EventTypeAttribute.ValueSet(truncate(m.EventType)),
-		),
-	}, workflows.DeliverMessageType, workflows.DeliverMessageInput{MessageID: m.ID, AppID: m.AppID, EventType: m.EventType})
+		Priority:                                 temporal.Priority{FairnessKey: m.AppID},
+		StaticSummary:                            about,
+		TypedSearchAttributes:                    temporal.NewSearchAttributes(attributes...),
+	}, workflows.DeliverMessageType, in)
 	if err == nil {
 		return nil
 	}
@@ -67,6 +85,12 @@ func (d *Dispatcher) Start(ctx context.Context, m posthorn.Message) error {
 		return posthorn.Errorf(posthorn.Conflict, "the delivery of %s has begun before", m.ID)
 	}
 	return unavailable("starting the delivery of "+m.ID, err)
+}
+
+// Running reports whether a workflow, whose ID is that of the message if it is a message's, has begun and not ended. Unavailable.
+func (d *Dispatcher) Running(ctx context.Context, workflowID string) (bool, error) {
+	how, err := d.ended(ctx, workflowID)
+	return err == nil && how == "", err
 }
 
 // Ping reports whether Temporal answers.

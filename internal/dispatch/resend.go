@@ -60,6 +60,7 @@ func (d *Dispatcher) byHand(ctx context.Context, why string, m posthorn.Message,
 		TaskQueue:             workflows.TaskQueue,
 		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		EnableEagerStart:      true,
+		Priority:              temporal.Priority{FairnessKey: m.AppID},
 		StaticSummary:         fmt.Sprintf("%s %s → %s", why, truncate(m.EventType), in.Label),
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			workflows.ApplicationAttribute.ValueSet(m.AppID),

@@ -3,15 +3,14 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/posthorn/posthorn"
-	"github.com/posthorn/posthorn/activities"
 	"github.com/posthorn/posthorn/workflows"
 )
 
@@ -24,6 +23,7 @@ func (d *Dispatcher) StartTask(ctx context.Context, t posthorn.Task) error {
 		WorkflowIDReusePolicy:                    enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		EnableEagerStart:                         true,
+		Priority:                                 temporal.Priority{FairnessKey: t.AppID},
 		StaticSummary:                            strings.TrimSpace(string(t.Kind) + " " + t.AppID),
 	}
 	if t.AppID != "" {
@@ -41,21 +41,46 @@ func (d *Dispatcher) StartTask(ctx context.Context, t posthorn.Task) error {
 	return nil
 }
 
-// Attempt makes one attempt by hand and returns when it has ended. If it was begun before under its ID, it waits for
-// that one. NotFound: no such endpoint.
-func (d *Dispatcher) Attempt(ctx context.Context, m posthorn.Message, endpointID, attemptID string) (activities.ResendResult, error) {
-	var result activities.ResendResult
-	run, err := d.byHand(ctx, "resend", m, endpointID, attemptID)
+// CancelTask has a task end between two steps, soon. NotFound: it has no workflow that is running. Unavailable: Temporal
+// did not answer in time; the task may end.
+func (d *Dispatcher) CancelTask(ctx context.Context, id string) error {
+	// Temporal takes the request for a workflow that has ended, too.
+	how, err := d.TaskEnded(ctx, id)
 	if err != nil {
-		return result, err
+		return err
 	}
-	err = run.Get(ctx, &result)
-	if _, ended := errors.AsType[*temporal.WorkflowExecutionError](err); ended {
-		// An operator has ended it: that is not to be undone, and no reason to stop.
-		return activities.ResendResult{Skipped: true, Message: "not sent: the workflow was ended"}, nil
+	if how != "" {
+		return posthorn.Errorf(posthorn.NotFound, "the task %s has no workflow that is running: %s", id, how)
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := d.Client.CancelWorkflow(ctx, id, ""); err != nil {
+		return unavailable("cancelling the task "+id, err)
+	}
+	return nil
+}
+
+// TaskEnded tells how a task's workflow has ended; empty while it is running. Unavailable.
+func (d *Dispatcher) TaskEnded(ctx context.Context, id string) (how string, err error) {
+	return d.ended(ctx, id)
+}
+
+func (d *Dispatcher) ended(ctx context.Context, workflowID string) (how string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	found, err := d.Client.DescribeWorkflowExecution(ctx, workflowID, "")
+	if _, none := errors.AsType[*serviceerror.NotFound](err); none {
+		return "its workflow is not in Temporal any more", nil
 	}
 	if err != nil {
-		return result, fmt.Errorf("waiting for the attempt %s: %w", attemptID, err)
+		return "", unavailable("asking after "+workflowID, err)
 	}
-	return result, nil
+	switch status := found.GetWorkflowExecutionInfo().GetStatus(); status {
+	case enums.WORKFLOW_EXECUTION_STATUS_RUNNING, enums.WORKFLOW_EXECUTION_STATUS_PAUSED:
+		return "", nil
+	case enums.WORKFLOW_EXECUTION_STATUS_TERMINATED:
+		return "terminated in Temporal", nil
+	default:
+		return "its workflow ended in Temporal: " + status.String(), nil
+	}
 }

@@ -4,11 +4,13 @@ import (
 	"io"
 	"net"
 	"testing"
+
+	"github.com/posthorn/posthorn/internal/nettest"
 )
 
 // BenchmarkPost posts 256 bytes over kept-alive connections to a server that costs next to nothing.
 func BenchmarkPost(b *testing.B) {
-	url := rawServer(b, func(conn *net.TCPConn, _ int) {
+	url := nettest.Serve(b, func(conn *net.TCPConn, _ int) {
 		buf := make([]byte, 4096)
 		for {
 			if _, err := conn.Read(buf); err != nil { // a request this small comes in one piece

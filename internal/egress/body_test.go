@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/internal/nettest"
 )
 
 func TestPostKeepsBody(t *testing.T) {
@@ -57,10 +59,10 @@ func TestPostKeepsBody(t *testing.T) {
 func TestPostToEndlessBody(t *testing.T) {
 	t.Parallel()
 	const gigabyte = 1 << 30
-	ca := newAuthority(t)
+	ca := nettest.NewAuthority(t)
 	for name, start := range map[string]func(http.HandlerFunc) *httptest.Server{
 		"HTTP/1.1": func(h http.HandlerFunc) *httptest.Server { return newServer(t, h) },
-		"HTTP/2":   func(h http.HandlerFunc) *httptest.Server { return newTLSServer(t, ca.issue(t, nil), h) },
+		"HTTP/2":   func(h http.HandlerFunc) *httptest.Server { return nettest.TLS(t, ca.Issue(t, nil), h) },
 	} {
 		t.Run("little is read of it over "+name, func(t *testing.T) {
 			t.Parallel()
@@ -77,7 +79,7 @@ func TestPostToEndlessBody(t *testing.T) {
 				}
 				written <- total
 			})
-			result := post(t, newClient(t, Options{RootCAs: ca.pool()}), server.URL)
+			result := post(t, newClient(t, Options{RootCAs: ca.Pool()}), server.URL)
 			require.True(t, result.Success(), result.Message)
 			require.Len(t, result.Body, 16<<10)
 			require.True(t, result.BodyTruncated)

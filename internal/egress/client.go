@@ -1,8 +1,9 @@
 // Package egress holds the only HTTP client through which webhooks leave.
 //
 // The URLs it posts to were written by strangers, and so are the servers behind them. The client therefore connects to
-// public addresses only, follows no redirects, uses no proxy, keeps no cookies, bounds the whole exchange by one
-// deadline, and keeps a bounded part of what comes back. What happened is always told as a Result, never as an error.
+// public addresses only, follows no redirects, uses no proxy but the operator's, keeps no cookies, bounds the whole
+// exchange by one deadline, and keeps a bounded part of what comes back. What happened is always told as a Result, never
+// as an error.
 package egress
 
 import (
@@ -13,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"sync"
 	"time"
 )
@@ -42,6 +44,13 @@ type Options struct {
 	RootCAs *x509.CertPool
 	// SkipTLSVerify accepts any certificate. It lets whoever sits on the way read and answer webhooks. Default false.
 	SkipTLSVerify bool
+	// Proxy is the way to all receivers but those in NoProxy: scheme, host and port of an HTTP or a SOCKS proxy. With
+	// socks5 host names are resolved here; with http, https and socks5h by the proxy, which then has to enforce the
+	// network policy for names. Default none; the variables that other programs heed are not read.
+	Proxy *url.URL
+	// NoProxy are hosts that are reached directly, and then under the network policy: names, which include all names
+	// below them, addresses, networks, each but the last perhaps with a port. Loopback is never reached through a proxy.
+	NoProxy []string
 }
 
 // Client posts webhooks. It is safe for concurrent use.
@@ -50,8 +59,9 @@ type Client struct {
 	maxBody   int
 	userAgent []string
 	accept    []string
-	transport *http.Transport
-	scratch   sync.Pool // of *[]byte, what bodies are read into
+	direct    *http.Transport
+	proxy     *proxyRoute // nil without a proxy
+	scratch   sync.Pool   // of *[]byte, what bodies are read into
 }
 
 // New returns a Client. Close releases its connections.
@@ -66,17 +76,32 @@ func New(o Options) *Client {
 		buf := make([]byte, max(c.maxBody, 4<<10))
 		return &buf
 	}
-	dialer := &net.Dialer{
+	guard := NewGuard(o.AllowSubnets...)
+	guarded := c.dialer(o.Resolver)
+	guarded.ControlContext = guard.control
+	c.direct = c.newTransport(o, guarded.DialContext)
+	if o.Proxy != nil {
+		c.proxy = c.newProxyRoute(o, guard)
+	}
+	return c
+}
+
+func (c *Client) dialer(r *net.Resolver) *net.Dialer {
+	return &net.Dialer{
 		// A dial is not under the deadline of the request that caused it, as another request may come to use the
 		// connection. The timeout also makes the dialer share the time out among the addresses of a host.
-		Timeout:        c.timeout,
-		Resolver:       o.Resolver,
-		ControlContext: NewGuard(o.AllowSubnets...).control,
+		Timeout:  c.timeout,
+		Resolver: r,
 	}
-	c.transport = &http.Transport{
-		// Proxy stays nil: a proxy would connect on our behalf, past the guard.
+}
+
+type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+
+func (c *Client) newTransport(o Options, dial dialFunc) *http.Transport {
+	return &http.Transport{
+		// Proxy stays nil: a proxy connects on our behalf, past the guard. See proxyRoute.
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			return dialer.DialContext(traceDial(ctx), network, address)
+			return dial(traceDial(ctx), network, address)
 		},
 		TLSClientConfig: &tls.Config{
 			MinVersion:         tls.VersionTLS12,
@@ -100,8 +125,12 @@ func New(o Options) *Client {
 			PingTimeout:     10 * time.Second,
 		},
 	}
-	return c
 }
 
 // Close closes idle connections. Those in use are closed when their exchange ends.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.direct.CloseIdleConnections()
+	if c.proxy != nil {
+		c.proxy.transport.CloseIdleConnections()
+	}
+}

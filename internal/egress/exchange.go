@@ -46,9 +46,10 @@ func (p phase) String() string {
 // exchange follows one Post. The fields that are not atomic belong to the goroutine of Post; the others are also
 // written by connections, and by a dial that may outlive the Post it was begun for.
 type exchange struct {
-	start  time.Time
-	remote net.Addr
-	err    error
+	start   time.Time
+	remote  net.Addr
+	proxied bool // the receiver is reached through a proxy
+	err     error
 
 	phase             atomic.Int32
 	dns, connect, tls span

@@ -16,6 +16,7 @@ import (
 type failure struct {
 	cancelled bool // by the caller
 	expired   bool // the deadline has passed
+	proxied   bool // the receiver is reached through a proxy
 	err       error
 	phase     phase
 	after     time.Duration
@@ -32,6 +33,9 @@ func (f *failure) describe() (ErrorClass, string) {
 	}
 	if f.cancelled {
 		return Cancelled, fmt.Sprintf("cancelled after %s %s", shortDuration(f.after), f.phase)
+	}
+	if message, ok := f.describeProxy(); ok {
+		return Proxy, message
 	}
 	if class, message, ok := f.describeDNS(); ok {
 		return class, message
@@ -98,6 +102,14 @@ func (f *failure) broken() bool {
 		errors.Is(f.err, syscall.ECONNRESET) || errors.Is(f.err, syscall.EPIPE)
 }
 
+// violatesHTTP2 reports whether we ended a connection because of what the receiver sent. The type of such an error is not
+// exported.
+func (f *failure) violatesHTTP2() bool {
+	return strings.HasPrefix(f.err.Error(), "connection error: ")
+}
+
+const malformed = "the response is not valid HTTP, breaks off within a header, or has headers beyond 64 KiB"
+
 func (f *failure) describeConnection() (ErrorClass, string) {
 	op, isOp := errors.AsType[*net.OpError](f.err)
 	switch {
@@ -116,11 +128,13 @@ func (f *failure) describeConnection() (ErrorClass, string) {
 		return Other, "not sent: " + strings.TrimPrefix(f.err.Error(), "net/http: ")
 	case errors.Is(f.err, syscall.ECONNRESET):
 		return Reset, "connection reset " + f.phase.String()
+	case f.violatesHTTP2():
+		return Protocol, malformed
 	case f.broken() || f.phase < readingHeader:
 		// Before the first byte, net/http has several unexported errors that all say that the receiver hung up.
 		return Reset, "connection closed by the receiver " + f.phase.String()
 	case f.phase == readingHeader:
-		return Protocol, "the response is not valid HTTP, or its headers exceed 64 KiB"
+		return Protocol, malformed
 	default:
 		return Protocol, "the body of the response is malformed or was broken off"
 	}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/internal/nettest"
 )
 
 // silent reads until the client hangs up and says nothing.
@@ -83,8 +85,8 @@ func TestPostMeetsBrokenReceiver(t *testing.T) {
 
 	t.Run("the connection is reset before a response", func(t *testing.T) {
 		t.Parallel()
-		url := rawServer(t, func(conn *net.TCPConn, _ int) {
-			_ = readRequest(bufio.NewReader(conn))
+		url := nettest.Serve(t, func(conn *net.TCPConn, _ int) {
+			_ = nettest.ReadRequest(bufio.NewReader(conn))
 			_ = conn.SetLinger(0)
 		})
 		result := post(t, newClient(t, Options{}), url)
@@ -101,7 +103,7 @@ func TestPostMeetsBrokenReceiver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			result := post(t, newClient(t, Options{}), rawServer(t, respond(response)))
+			result := post(t, newClient(t, Options{}), nettest.Serve(t, nettest.Answer(response)))
 			require.Equal(t, Reset, result.Class, result.Message)
 			require.Contains(t, result.Message, "connection closed by the receiver ")
 			require.False(t, result.Success())
@@ -124,7 +126,7 @@ func TestPostMeetsBrokenReceiver(t *testing.T) {
 	} {
 		t.Run("it answers with "+name, func(t *testing.T) {
 			t.Parallel()
-			result := post(t, newClient(t, Options{}), rawServer(t, respond(response)))
+			result := post(t, newClient(t, Options{}), nettest.Serve(t, nettest.Answer(response)))
 			require.Equal(t, Protocol, result.Class, result.Message)
 			require.False(t, result.Success())
 			require.NotContains(t, result.Message, "SSH")
@@ -133,8 +135,8 @@ func TestPostMeetsBrokenReceiver(t *testing.T) {
 
 	t.Run("it switches protocols and then stays silent", func(t *testing.T) {
 		t.Parallel()
-		url := rawServer(t, func(conn *net.TCPConn, _ int) {
-			_ = readRequest(bufio.NewReader(conn))
+		url := nettest.Serve(t, func(conn *net.TCPConn, _ int) {
+			_ = nettest.ReadRequest(bufio.NewReader(conn))
 			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
 			silent(conn, 0)
 		})
@@ -145,7 +147,7 @@ func TestPostMeetsBrokenReceiver(t *testing.T) {
 
 	t.Run("it accepts the request and stays silent", func(t *testing.T) {
 		t.Parallel()
-		result := post(t, newClient(t, Options{Timeout: 500 * time.Millisecond}), rawServer(t, silent))
+		result := post(t, newClient(t, Options{Timeout: 500 * time.Millisecond}), nettest.Serve(t, silent))
 		require.Equal(t, Timeout, result.Class)
 		require.Regexp(t, `^timeout after \S+ m?s waiting for response headers$`, result.Message)
 		require.Less(t, result.Duration, 10*time.Second)
@@ -154,7 +156,7 @@ func TestPostMeetsBrokenReceiver(t *testing.T) {
 	t.Run("it does not read the request", func(t *testing.T) {
 		t.Parallel()
 		hold := make(chan struct{})
-		url := rawServer(t, func(conn *net.TCPConn, _ int) { <-hold })
+		url := nettest.Serve(t, func(conn *net.TCPConn, _ int) { <-hold })
 		c := newClient(t, Options{Timeout: 500 * time.Millisecond})
 		result := c.Post(t.Context(), Request{URL: url, Body: make([]byte, 64<<20)})
 		close(hold)
@@ -193,7 +195,7 @@ func TestPostHeedsCallersContext(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		result := newClient(t, Options{}).Post(ctx, Request{URL: rawServer(t, silent)})
+		result := newClient(t, Options{}).Post(ctx, Request{URL: nettest.Serve(t, silent)})
 		require.Equal(t, Timeout, result.Class, result.Message)
 		require.Less(t, result.Duration, 10*time.Second)
 	})

@@ -50,6 +50,7 @@ func (c *Client) Post(ctx context.Context, r Request) Result {
 			cancelled: errors.Is(ctx.Err(), context.Canceled),
 			// By the clock, as the dialer's own timeout may be noticed an instant before the context's.
 			expired: !time.Now().Before(deadline),
+			proxied: x.proxied,
 			err:     x.err, phase: x.current(), after: result.Duration,
 		}
 		result.Class, result.Message = f.describe()
@@ -67,11 +68,19 @@ func (c *Client) send(ctx context.Context, x *exchange, r Request, result *Resul
 	if x.err = checkURL(req.URL); x.err != nil {
 		return
 	}
+	transport, err := c.route(x, req)
+	if err != nil {
+		x.err = err
+		return
+	}
 	req.Header = c.header(r.Header, req.URL.User)
+	if x.proxied {
+		dropProxyAuthorization(req.Header)
+	}
 	result.Sent = req.Header
 
 	// The transport is used without http.Client around it: that would look at Location headers and cookies.
-	resp, err := c.transport.RoundTrip(req)
+	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		x.err = err
 		return

@@ -13,15 +13,17 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/internal/nettest"
 )
 
 // received returns a server that passes on the heads of the requests it gets, exactly as they were sent.
 func received(t *testing.T) (url string, heads <-chan string) {
 	t.Helper()
 	sent := make(chan string, 1)
-	url = rawServer(t, func(conn *net.TCPConn, _ int) {
+	url = nettest.Serve(t, func(conn *net.TCPConn, _ int) {
 		var head strings.Builder
-		if err := readRequest(bufio.NewReader(io.TeeReader(conn, &head))); err != nil {
+		if err := nettest.ReadRequest(bufio.NewReader(io.TeeReader(conn, &head))); err != nil {
 			return
 		}
 		_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
@@ -267,14 +269,14 @@ func TestConnections(t *testing.T) {
 
 	t.Run("a post put on a dead connection is sent again on a fresh one", func(t *testing.T) {
 		t.Parallel()
-		url := rawServer(t, func(conn *net.TCPConn, number int) {
+		url := nettest.Serve(t, func(conn *net.TCPConn, number int) {
 			from := bufio.NewReader(conn)
-			if readRequest(from) != nil {
+			if nettest.ReadRequest(from) != nil {
 				return
 			}
 			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 			if number == 1 {
-				_ = readRequest(from) // and hang up
+				_ = nettest.ReadRequest(from) // and hang up
 			}
 		})
 		c := newClient(t, Options{})

@@ -17,7 +17,7 @@ type Result struct {
 	Body          []byte      // of the response as sent, at most Options.MaxBody bytes
 	BodyTruncated bool        // Body is not the whole of it: it was longer, or reading it failed
 
-	RemoteAddr string        // address and port of the connection used; empty if there was none
+	RemoteAddr string        // address and port of the connection used, perhaps a proxy's; empty if there was none
 	RetryAfter time.Duration // what a non-2xx response asked for in Retry-After; 0 if nothing, or nothing sensible
 	Timings    Timings
 
@@ -43,8 +43,9 @@ const (
 	Reset      ErrorClass = "reset"       // the connection broke before the response was complete
 	TLS        ErrorClass = "tls"         // handshake or certificate
 	Blocked    ErrorClass = "blocked"     // the network policy forbids the address
+	Proxy      ErrorClass = "proxy"       // the operator's proxy can't be used, or does not connect to the receiver
 	InvalidURL ErrorClass = "invalid_url" // not an absolute http or https URL
-	Protocol   ErrorClass = "protocol"    // the response is no HTTP, or its headers exceed 64 KiB
+	Protocol   ErrorClass = "protocol"    // the response is no HTTP, breaks off within a header, or has headers beyond 64 KiB
 	Cancelled  ErrorClass = "cancelled"   // the caller's context was cancelled
 	Other      ErrorClass = "other"       // anything else, such as an unreachable network
 )

@@ -9,6 +9,11 @@ import (
 	"time"
 )
 
+// RetryAfter returns what a header that came at a moment asks for in Retry-After; 0 if nothing, or nothing sensible.
+func RetryAfter(header http.Header, at time.Time) time.Duration {
+	return parseRetryAfter(header.Get("Retry-After"), at)
+}
+
 // parseRetryAfter reads the value of a Retry-After header: seconds, with or without a fraction, which is rounded up; or
 // a date as HTTP or as mail writes it. What is in the past, negative or unreadable gives 0.
 func parseRetryAfter(value string, now time.Time) time.Duration {

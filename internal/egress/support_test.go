@@ -1,29 +1,17 @@
 package egress
 
 import (
-	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/binary"
 	"io"
-	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
 )
 
@@ -48,114 +36,9 @@ func newServer(t testing.TB, handler http.HandlerFunc) *httptest.Server {
 	return server
 }
 
-func newTLSServer(t testing.TB, certificate tls.Certificate, handler http.HandlerFunc) *httptest.Server {
-	t.Helper()
-	server := httptest.NewUnstartedServer(handler)
-	server.EnableHTTP2 = true
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	return server
-}
-
 func post(t testing.TB, c *Client, url string) Result {
 	t.Helper()
 	return c.Post(t.Context(), Request{URL: url, Body: []byte(`{"a":1}`)})
-}
-
-// rawServer hands each connection, with its number counted from 1, to serve, and closes it afterwards.
-func rawServer(t testing.TB, serve func(conn *net.TCPConn, number int)) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	var running sync.WaitGroup
-	running.Go(func() {
-		for number := 1; ; number++ {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			running.Go(func() {
-				defer conn.Close()
-				serve(conn.(*net.TCPConn), number)
-			})
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		running.Wait()
-	})
-	return "http://" + listener.Addr().String()
-}
-
-// respond reads a request and answers with the given text.
-func respond(text string) func(*net.TCPConn, int) {
-	return func(conn *net.TCPConn, _ int) {
-		if readRequest(bufio.NewReader(conn)) == nil {
-			_, _ = io.WriteString(conn, text)
-		}
-	}
-}
-
-func readRequest(from *bufio.Reader) error {
-	request, err := http.ReadRequest(from)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, request.Body)
-	return err
-}
-
-// authority is a certificate authority.
-type authority struct {
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
-}
-
-func newAuthority(t testing.TB) *authority {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber:          big.NewInt(1),
-		Subject:               pkix.Name{CommonName: "Test authority"},
-		NotBefore:             time.Now().Add(-time.Hour),
-		NotAfter:              time.Now().Add(time.Hour),
-		IsCA:                  true,
-		BasicConstraintsValid: true,
-		KeyUsage:              x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	require.NoError(t, err)
-	certificate, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return &authority{certificate: certificate, key: key}
-}
-
-func (a *authority) pool() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(a.certificate)
-	return pool
-}
-
-// issue returns a certificate for 127.0.0.1, changed as the caller wishes.
-func (a *authority) issue(t testing.TB, change func(*x509.Certificate)) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2),
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(time.Hour),
-		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
-	}
-	if change != nil {
-		change(template)
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, &key.PublicKey, a.key)
-	require.NoError(t, err)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 // fakeDNS is a resolver that knows the given names only.

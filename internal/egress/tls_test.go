@@ -10,17 +10,19 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/internal/nettest"
 )
 
 func TestPostOverTLS(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t)
+	ca := nettest.NewAuthority(t)
 	accept := func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-Proto", r.Proto) }
 
 	t.Run("HTTP/2 is spoken where offered", func(t *testing.T) {
 		t.Parallel()
-		server := newTLSServer(t, ca.issue(t, nil), accept)
-		c := newClient(t, Options{RootCAs: ca.pool()})
+		server := nettest.TLS(t, ca.Issue(t, nil), accept)
+		c := newClient(t, Options{RootCAs: ca.Pool()})
 		result := post(t, c, server.URL)
 		require.True(t, result.Success(), result.Message)
 		require.Equal(t, "HTTP/2.0", result.Header.Get("X-Proto"))
@@ -39,19 +41,19 @@ func TestPostOverTLS(t *testing.T) {
 		change        func(*x509.Certificate)
 		roots         *x509.CertPool
 	}{
-		{"an expired certificate", "TLS: certificate has expired", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }, ca.pool()},
-		{"a certificate of the future", "TLS: certificate is not valid yet", func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) }, ca.pool()},
+		{"an expired certificate", "TLS: certificate has expired", func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }, ca.Pool()},
+		{"a certificate of the future", "TLS: certificate is not valid yet", func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) }, ca.Pool()},
 		{"a certificate of an unknown authority", "TLS: certificate signed by unknown authority", nil, x509.NewCertPool()},
 		{"a certificate of another host", "TLS: certificate is not valid for host", func(c *x509.Certificate) {
 			c.IPAddresses, c.DNSNames = nil, []string{"other.test"}
-		}, ca.pool()},
+		}, ca.Pool()},
 		{"a certificate for another purpose", "TLS: certificate is not valid", func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}
-		}, ca.pool()},
+		}, ca.Pool()},
 	} {
 		t.Run(tc.name+" is refused, and accepted only if told not to verify", func(t *testing.T) {
 			t.Parallel()
-			server := newTLSServer(t, ca.issue(t, tc.change), accept)
+			server := nettest.TLS(t, ca.Issue(t, tc.change), accept)
 			result := post(t, newClient(t, Options{RootCAs: tc.roots}), server.URL)
 			require.Equal(t, TLS, result.Class)
 			require.Equal(t, tc.message, result.Message)
@@ -73,20 +75,20 @@ func TestPostOverTLS(t *testing.T) {
 
 	t.Run("versions before 1.2 are not spoken", func(t *testing.T) {
 		t.Parallel()
-		certificate := ca.issue(t, nil)
-		url := rawServer(t, func(conn *net.TCPConn, _ int) {
+		certificate := ca.Issue(t, nil)
+		url := nettest.Serve(t, func(conn *net.TCPConn, _ int) {
 			_ = tls.Server(conn, &tls.Config{
 				Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11,
 			}).Handshake()
 		})
-		result := post(t, newClient(t, Options{RootCAs: ca.pool()}), strings.Replace(url, "http:", "https:", 1))
+		result := post(t, newClient(t, Options{RootCAs: ca.Pool()}), strings.Replace(url, "http:", "https:", 1))
 		require.Equal(t, TLS, result.Class, result.Message)
 		require.Equal(t, "TLS: the receiver says: protocol version not supported", result.Message)
 	})
 
 	t.Run("a hang-up in the handshake is a reset", func(t *testing.T) {
 		t.Parallel()
-		url := rawServer(t, func(conn *net.TCPConn, _ int) { _, _ = conn.Read(make([]byte, 4096)) })
+		url := nettest.Serve(t, func(conn *net.TCPConn, _ int) { _, _ = conn.Read(make([]byte, 4096)) })
 		result := post(t, newClient(t, Options{}), strings.Replace(url, "http:", "https:", 1))
 		require.Equal(t, Reset, result.Class, result.Message)
 		require.Contains(t, result.Message, "in the TLS handshake")
@@ -94,7 +96,7 @@ func TestPostOverTLS(t *testing.T) {
 
 	t.Run("silence in the handshake is a timeout", func(t *testing.T) {
 		t.Parallel()
-		url := rawServer(t, silent)
+		url := nettest.Serve(t, silent)
 		result := post(t, newClient(t, Options{Timeout: 500 * time.Millisecond}), strings.Replace(url, "http:", "https:", 1))
 		require.Equal(t, Timeout, result.Class, result.Message)
 		require.Contains(t, result.Message, " in the TLS handshake")

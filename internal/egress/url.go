@@ -16,6 +16,7 @@ var (
 	errURLScheme = &urlError{"the URL is neither http nor https"}
 	errURLHost   = &urlError{"the URL names no host"}
 	errURLPort   = &urlError{"the URL has a port outside 1 to 65535"}
+	errURLName   = &urlError{"the URL has a host that is neither a name nor an address"}
 )
 
 // checkURL returns an error unless u can be posted to.
@@ -27,9 +28,14 @@ func checkURL(u *url.URL) error {
 		return errURLHost
 	}
 	if port := u.Port(); port != "" {
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return errURLPort
-		}
+		return checkPort(port)
+	}
+	return nil
+}
+
+func checkPort(port string) error {
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return errURLPort
 	}
 	return nil
 }

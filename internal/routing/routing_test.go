@@ -1,6 +1,7 @@
 package routing_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -18,14 +19,28 @@ import (
 type source struct {
 	mu        sync.Mutex
 	endpoints []posthorn.Endpoint
+	throttle  int
 	err       error
-	reads     int
-	changed   func(string)
+	reads     int // of all endpoints
+	single    int // of one
+	changed   func(appID, endpointID string)
 	hold      chan struct{} // a read waits for it to be closed, after it has read
 	reading   chan struct{} // tells that a read is waiting
 }
 
-func (s *source) OnRouteChange(f func(string)) { s.changed = f }
+func (s *source) OnRouteChange(f func(appID, endpointID string)) { s.changed = f }
+
+func (s *source) Endpoint(_ context.Context, _, id string) (posthorn.Endpoint, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.single++
+	for _, ep := range s.endpoints {
+		if ep.ID == id {
+			return ep, s.err
+		}
+	}
+	return posthorn.Endpoint{}, cmp.Or(s.err, error(posthorn.Errorf(posthorn.NotFound, "endpoint %q", id)))
+}
 
 func (s *source) Routes(context.Context, string) ([]posthorn.Endpoint, error) {
 	s.mu.Lock()
@@ -37,6 +52,12 @@ func (s *source) Routes(context.Context, string) ([]posthorn.Endpoint, error) {
 		<-hold
 	}
 	return endpoints, err
+}
+
+func (s *source) ThrottleRate(context.Context, string) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.throttle, nil
 }
 
 func (s *source) set(ids ...string) {
@@ -84,7 +105,7 @@ func TestTable(t *testing.T) {
 		}
 		require.Equal(t, 1, s.reads)
 		s.set("b")
-		s.changed("app")
+		s.changed("app", "")
 		require.Equal(t, []string{"b"}, ids(t, table))
 		require.Equal(t, 2, s.reads)
 	})
@@ -114,11 +135,62 @@ func TestTable(t *testing.T) {
 		go func() { done <- ids(t, table) }()
 		<-s.reading
 		s.set("new")
-		s.changed("app")
+		s.changed("app", "")
 		require.Equal(t, []string{"new"}, ids(t, table), "a request after the change does not join the read before it")
 		close(hold)
 		require.Equal(t, []string{"old"}, <-done)
 		require.Equal(t, []string{"new"}, ids(t, table))
+	})
+
+	t.Run("reads what changed, and no more", func(t *testing.T) {
+		t.Parallel()
+		s := &source{}
+		table := routing.New(s)
+		s.set("b", "c", "d")
+		require.Equal(t, []string{"b", "c", "d"}, ids(t, table))
+		s.set("a", "b", "d", "e")
+		s.changed("app", "a")
+		s.changed("other", "b")
+		s.changed("app", "c")
+		s.changed("app", "e")
+		require.Equal(t, []string{"a", "b", "d", "e"}, ids(t, table))
+		require.Equal(t, []string{"a", "b", "d", "e"}, ids(t, table))
+		require.Equal(t, 1, s.reads)
+		require.Equal(t, 3, s.single)
+	})
+
+	t.Run("keeps what a change of one endpoint overtook, and reads that one again", func(t *testing.T) {
+		t.Parallel()
+		s := &source{reading: make(chan struct{})}
+		table := routing.New(s)
+		s.set("a")
+		hold := make(chan struct{})
+		s.hold = hold
+		done := make(chan []string)
+		go func() { done <- ids(t, table) }()
+		<-s.reading
+		s.set("a", "b")
+		s.changed("app", "b")
+		close(hold)
+		require.Equal(t, []string{"a"}, <-done)
+		require.Equal(t, []string{"a", "b"}, ids(t, table))
+		require.Equal(t, 1, s.reads)
+		require.Equal(t, 1, s.single)
+	})
+
+	t.Run("reads all where much has changed", func(t *testing.T) {
+		t.Parallel()
+		s := &source{}
+		table := routing.New(s)
+		s.set("a")
+		require.Equal(t, []string{"a"}, ids(t, table))
+		s.set("b")
+		for range 1000 {
+			s.changed("app", "a")
+		}
+		require.Equal(t, []string{"b"}, ids(t, table))
+		require.Equal(t, 2, s.reads)
+		require.Zero(t, s.single)
 	})
 
 	t.Run("keeps no error", func(t *testing.T) {

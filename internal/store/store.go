@@ -26,14 +26,23 @@ type Store interface {
 	Catalogue
 	Messages
 	Deliveries
+	Waiting
+	Cancelling
+	Healths
+	Fanout
+	Ordering
+	Limits
 	Polling
 	AttemptStatistics
 	Counts
 	Tasks
+	Replays
 	Contents
+	Retention
 	Usage
 	Revocations
 	Claims
+	Notices
 
 	// Ping reports whether the database answers.
 	Ping(ctx context.Context) error
@@ -53,6 +62,8 @@ type Applications interface {
 	// DeleteApplication hides it and its endpoints for good, erases its pollers and frees its UID. Its messages stay.
 	// NotFound.
 	DeleteApplication(ctx context.Context, org, ref string, now time.Time) error
+	// Owner returns the organisation of an application, by its ID, deleted or not. NotFound.
+	Owner(ctx context.Context, appID string) (org string, err error)
 	// ListApplications lists an organisation's applications by ID.
 	ListApplications(ctx context.Context, org string, page Page) (List[posthorn.Application], error)
 }
@@ -71,11 +82,11 @@ type Endpoints interface {
 	DeleteEndpoint(ctx context.Context, appID, ref string, now time.Time) error
 	// ListEndpoints lists an application's endpoints by ID.
 	ListEndpoints(ctx context.Context, appID string, page Page) (List[posthorn.Endpoint], error)
-	// Routes returns all endpoints of an application that are neither deleted nor disabled, by ID.
+	// Routes returns all endpoints of an application that are not deleted, by ID.
 	Routes(ctx context.Context, appID string) ([]posthorn.Endpoint, error)
-	// OnRouteChange has f called, after the commit, with the ID of each application whose Routes may have changed.
-	// f must be quick. Call it before the store is shared.
-	OnRouteChange(f func(appID string))
+	// OnRouteChange has f called, after the commit, with the ID of each application whose Routes or ThrottleRate may have
+	// changed, and of the endpoint; without one, all may have. f must be quick. Call it before the store is shared.
+	OnRouteChange(f func(appID, endpointID string))
 }
 
 // EventTypes are addressed by organisation and name.
@@ -109,7 +120,7 @@ type Messages interface {
 	// ListMessages lists an application's messages by ID.
 	ListMessages(ctx context.Context, appID string, f MessageFilter, page Page) (List[posthorn.Message], error)
 	// Undispatched returns messages, without payload, that were made before a moment and whose first round of sending has
-	// not been recorded: in progress, or left behind by a crash. Oldest first, beginning behind the ID after.
+	// not been recorded: in progress, or left behind by a crash. MarkScheduled ends that, too. Oldest first, beginning behind the ID after.
 	Undispatched(ctx context.Context, after string, before time.Time, limit int) ([]posthorn.Message, error)
 	// IsUndispatched reports whether one message is among those.
 	IsUndispatched(ctx context.Context, id string) (bool, error)
@@ -120,7 +131,8 @@ type Messages interface {
 // Deliveries and their attempts.
 type Deliveries interface {
 	// Record writes what happened, all of it in one commit, which many concurrent calls share. It returns the attempts
-	// with their Number set. An attempt whose ID is there already is left as it is, so Record may be repeated.
+	// with their Number set. An attempt whose ID is there already is left as it is, so Record may be repeated. NotFound: the
+	// message is not kept any more, and nothing was written.
 	Record(ctx context.Context, r Record) ([]posthorn.Attempt, error)
 	// Delivery finds one. NotFound.
 	Delivery(ctx context.Context, messageID, endpointID string) (posthorn.Delivery, error)
@@ -146,13 +158,22 @@ type Record struct {
 	Dispatched bool
 	// Pending are endpoints whose delivery has begun without an ended attempt. A delivery that exists is left as it is.
 	Pending []string
+	// Ordered are those of the endpoints concerned that want their messages in order: deliveries that are made by this
+	// record take their place in the order.
+	Ordered []string
 	// Attempts have ended. Each moves its delivery on: to Delivered on success (for good), otherwise to Retrying where
 	// NextAt is set and to Failed where it is not. A Manual attempt that fails leaves the state as it is unless there was no delivery
-	// before, in which case the delivery is Failed. Attempt.Number is ignored and set.
+	// before, in which case the delivery is Failed. A failure leaves a Cancelled delivery as it is, and then has no NextAt.
+	// Attempt.Number is ignored and set.
 	Attempts []posthorn.Attempt
+	// Waiting deliveries are not sent for now; only MessageID, EndpointID, Waits, Reason, Parked and NextAt (zero: until it is woken)
+	// are read. One that has ended stays as it is, unless only attempts by hand have failed. Nothing else is changed: waiting uses up no attempts.
+	Waiting []posthorn.Delivery
 	// Closed deliveries end without a further attempt; only MessageID, EndpointID, State and Reason are read. One that
 	// is Delivered stays Delivered.
 	Closed []posthorn.Delivery
+	// Rules say what follows for endpoints that fail.
+	Rules posthorn.HealthRules
 }
 
 // Destination is a delivery seen from the message.

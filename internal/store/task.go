@@ -27,6 +27,9 @@ type Tasks interface {
 	// UnbegunTasks returns tasks, without their input, that were made before a moment and have not begun. Oldest first,
 	// beginning behind the ID after.
 	UnbegunTasks(ctx context.Context, after string, before time.Time, limit int) ([]posthorn.Task, error)
+	// StalledTasks returns tasks, without their input, that have begun, have not ended, and have not changed since a
+	// moment. Oldest first, beginning behind the ID after.
+	StalledTasks(ctx context.Context, after string, since time.Time, limit int) ([]posthorn.Task, error)
 }
 
 // TaskFilter narrows a list of tasks. Zero fields don't.
@@ -34,4 +37,21 @@ type TaskFilter struct {
 	Window
 	State posthorn.TaskState
 	Kind  posthorn.TaskKind
+}
+
+// FailTask ends a task that did not end by itself. One that has ended stays as it is. NotFound.
+func FailTask(ctx context.Context, tasks Tasks, id, reason string, now time.Time) error {
+	for {
+		t, err := tasks.TaskByID(ctx, id)
+		if err != nil {
+			return err
+		}
+		if t.State != posthorn.TaskRunning {
+			return nil
+		}
+		t.State, t.Reason, t.UpdatedAt = posthorn.TaskFailed, reason, now
+		if err := tasks.AdvanceTask(ctx, t, t.Cursor); posthorn.CodeOf(err) != posthorn.Conflict {
+			return err
+		}
+	}
 }

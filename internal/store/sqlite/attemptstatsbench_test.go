@@ -10,6 +10,7 @@ import (
 
 	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/internal/store"
+	"github.com/posthorn/posthorn/internal/store/sqlstore"
 )
 
 // BenchmarkStatistics counts a million attempts of 28 days: at one endpoint, and over 100 endpoints with 10 event types.
@@ -32,7 +33,7 @@ func benchmarkStatistics(b *testing.B, endpoints int, start, end time.Time, atte
 		ids = append(ids, ep.ID)
 	}
 	for made := 0; made < attempts; {
-		require.NoError(b, s.write(b.Context(), func(ctx context.Context, tx *statements) error {
+		require.NoError(b, s.write(b.Context(), func(ctx context.Context, tx *sqlstore.Session) error {
 			for range 10_000 {
 				at := start.Add(end.Sub(start) / time.Duration(attempts) * time.Duration(made))
 				status := 200
@@ -40,7 +41,7 @@ func benchmarkStatistics(b *testing.B, endpoints int, start, end time.Time, atte
 					status = 500 - made%2*100
 				}
 				made++
-				if _, err := tx.exec(ctx, "INSERT INTO attempt (id, message_id, endpoint_id, app_id, event_type, trigger, url, started_at,"+
+				if _, err := tx.Exec(ctx, "INSERT INTO attempt (id, message_id, endpoint_id, app_id, event_type, trigger, url, started_at,"+
 					" duration, success, status, truncated, error_class, message, number) VALUES (?, ?, ?, ?, ?, 'automatic', '', ?, 1, ?, ?, 0, '', '', 1)",
 					posthorn.AttemptID.Derive(at, fmt.Sprint(made)), posthorn.MessageID.Derive(at, fmt.Sprint(made/endpoints)),
 					ids[made%endpoints], app, fmt.Sprint("type.", made/endpoints%10), at.UnixMilli(), status == 200, status); err != nil {

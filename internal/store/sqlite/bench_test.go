@@ -12,6 +12,7 @@ import (
 
 	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/internal/store"
+	"github.com/posthorn/posthorn/internal/store/sqlstore"
 )
 
 func open(tb testing.TB, o Options) *Store {
@@ -68,7 +69,11 @@ func BenchmarkRecord(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				r := store.Record{MessageID: posthorn.MessageID.New(), AppID: app, Dispatched: true}
+				b.StopTimer()
+				m := newMessage(app)
+				require.NoError(b, s.CreateMessage(b.Context(), m))
+				b.StartTimer()
+				r := store.Record{MessageID: m.ID, AppID: app, Dispatched: true}
 				for _, ep := range eps {
 					r.Attempts = append(r.Attempts, posthorn.Attempt{
 						ID: posthorn.AttemptID.New(), MessageID: r.MessageID, AppID: app, EndpointID: ep, EventType: "invoice.paid",
@@ -100,9 +105,9 @@ func BenchmarkExpirePayloads(b *testing.B) {
 			removed := 0
 			for b.Loop() {
 				b.StopTimer()
-				require.NoError(b, s.write(b.Context(), func(ctx context.Context, tx *statements) error {
-					_, err := tx.exec(ctx, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"+
-						" INSERT INTO message_payload (expires_at, payload) SELECT i, randomblob(?) FROM n", eraseRows, size)
+				require.NoError(b, s.write(b.Context(), func(ctx context.Context, tx *sqlstore.Session) error {
+					_, err := tx.Exec(ctx, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"+
+						" INSERT INTO message_payload (expires_at, payload) SELECT i, randomblob(?) FROM n", 500, size)
 					return err
 				}))
 				b.StartTimer()

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"testing"
@@ -94,31 +93,6 @@ func migratedTo(t *testing.T, path string, version int64) func(text string, args
 		t.Helper()
 		_, err := db.ExecContext(t.Context(), text, args...)
 		require.NoError(t, err)
-	}
-}
-
-// TestOutcome compares what Go makes of an attempt with what the database does.
-func TestOutcome(t *testing.T) {
-	t.Parallel()
-	s := open(t, Options{})
-	for _, success := range []bool{true, false} {
-		for _, status := range []int{0, 99, 100, 199, 200, 204, 301, 404, 500, 599, 600, 999} {
-			if success && status/100 != 2 {
-				continue
-			}
-			t.Run(fmt.Sprintf("of status %d, success %t", status, success), func(t *testing.T) {
-				t.Parallel()
-				a := posthorn.Attempt{
-					ID: posthorn.AttemptID.New(), MessageID: posthorn.MessageID.New(), EndpointID: "ep_1", Trigger: posthorn.Automatic,
-					Success: success, Status: status,
-				}
-				_, err := s.Record(t.Context(), store.Record{MessageID: a.MessageID, Attempts: []posthorn.Attempt{a}})
-				require.NoError(t, err)
-				var stored int
-				require.NoError(t, s.cached.row(t.Context(), []any{&stored}, "SELECT outcome FROM attempt WHERE id = ?", a.ID))
-				require.Equal(t, outcomeOf(&a), stored)
-			})
-		}
 	}
 }
 

@@ -49,7 +49,7 @@ func TestOpen(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "posthorn.db")
 		s, err := Open(t.Context(), Options{Path: path})
 		require.NoError(t, err)
-		_, err = s.conn.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)")
+		_, err = s.file.conn.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)")
 		require.NoError(t, err)
 		require.NoError(t, s.Close())
 		_, err = Open(t.Context(), Options{Path: path})
@@ -81,7 +81,7 @@ func TestOpen(t *testing.T) {
 	t.Run("reading connections can't write", func(t *testing.T) {
 		t.Parallel()
 		s := open(t, Options{})
-		_, err := s.readers.ExecContext(t.Context(), "DELETE FROM message")
+		_, err := s.file.readers.ExecContext(t.Context(), "DELETE FROM message")
 		require.ErrorContains(t, err, "readonly")
 	})
 }
@@ -112,6 +112,6 @@ func TestErasedIsGone(t *testing.T) {
 // pragma asks on the connection that writes.
 func pragma(t *testing.T, s *Store, name string) (value int) {
 	t.Helper()
-	require.NoError(t, s.conn.QueryRowContext(t.Context(), "PRAGMA "+name).Scan(&value))
+	require.NoError(t, s.file.conn.QueryRowContext(t.Context(), "PRAGMA "+name).Scan(&value))
 	return value
 }

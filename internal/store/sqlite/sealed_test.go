@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -136,7 +137,7 @@ func TestSealedSecretsAreBoundToTheirRow(t *testing.T) {
 	mine, other := secretEndpoint(), secretEndpoint()
 	require.NoError(t, s.CreateEndpoint(t.Context(), mine))
 	require.NoError(t, s.CreateEndpoint(t.Context(), other))
-	_, err := s.conn.ExecContext(t.Context(), "UPDATE endpoint SET secrets = (SELECT secrets FROM endpoint WHERE id = ?) WHERE id = ?", other.ID, mine.ID)
+	_, err := s.file.conn.ExecContext(t.Context(), "UPDATE endpoint SET secrets = (SELECT secrets FROM endpoint WHERE id = ?) WHERE id = ?", other.ID, mine.ID)
 	require.NoError(t, err)
 	_, err = s.Endpoint(t.Context(), "app_1", mine.ID)
 	require.ErrorIs(t, err, seal.ErrDamaged)
@@ -148,7 +149,7 @@ func TestOpenClaimsAreDropped(t *testing.T) {
 	t.Parallel()
 	s := open(t, Options{})
 	for _, c := range []store.Claim{{ID: []byte("open"), Owner: "me"}, {ID: []byte("answered"), Owner: "me"}, {ID: []byte("settled"), Messages: []string{"m"}}} {
-		c.Fingerprint, c.CreatedAt = []byte("f"), s.now()
+		c.Fingerprint, c.CreatedAt = []byte("f"), time.Now()
 		c.ExpiresAt = c.CreatedAt.Add(posthorn.MinRetention)
 		require.NoError(t, s.CreateClaim(t.Context(), c))
 		if string(c.ID) == "answered" {
@@ -158,7 +159,7 @@ func TestOpenClaimsAreDropped(t *testing.T) {
 	}
 	require.NoError(t, s.DropOpenClaims(t.Context()))
 	for id, kept := range map[string]bool{"open": false, "answered": true, "settled": true} {
-		_, err := s.Claim(t.Context(), []byte(id), s.now())
+		_, err := s.Claim(t.Context(), []byte(id), time.Now())
 		require.Equal(t, kept, err == nil, id)
 	}
 }

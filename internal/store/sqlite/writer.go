@@ -4,11 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"runtime/debug"
-	"sync/atomic"
 
 	driver "modernc.org/sqlite"
+
+	"github.com/posthorn/posthorn/internal/store/sqlstore"
 )
 
 // maxGroup bounds how many writes share a commit, and so how long the first of them waits for the last.
@@ -16,23 +15,20 @@ const maxGroup = 512
 
 // write is one call's share of a group.
 type write struct {
-	ctx   context.Context // without an end: what has begun is finished
-	run   func(ctx context.Context, tx *statements) error
-	taken atomic.Bool // by the writer, who will answer, or by the caller, who has given up
-	err   error
-	done  chan struct{}
+	*sqlstore.Queued
+	tx *sqlstore.Session
 }
 
 // writer owns the connection that writes.
 type writer struct {
-	tx      statements
+	tx      prepared
 	queue   chan *write
 	stopped chan struct{}
 }
 
 func startWriter(conn *sql.Conn) *writer {
 	w := &writer{
-		tx:      statements{on: conn},
+		tx:      prepared{on: conn},
 		queue:   make(chan *write, maxGroup),
 		stopped: make(chan struct{}),
 	}
@@ -50,65 +46,21 @@ func (w *writer) stop() error {
 // do has run executed in the next transaction and returns when that is committed, or undone. run is called on the
 // writer's goroutine: it must not write through the store, which would wait for itself, and it may be called again in
 // another transaction. If ctx ends before run has begun, run is not called at all.
-func (w *writer) do(ctx context.Context, run func(ctx context.Context, tx *statements) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	op := &write{ctx: context.WithoutCancel(ctx), run: run, done: make(chan struct{})}
-	select {
-	case w.queue <- op:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	select {
-	case <-op.done:
-	case <-ctx.Done():
-		if op.taken.CompareAndSwap(false, true) {
-			return ctx.Err()
-		}
-		<-op.done
-	}
-	return op.err
+func (w *writer) do(ctx context.Context, run func(ctx context.Context, tx *sqlstore.Session) error) error {
+	return sqlstore.Enqueue(ctx, w.queue, &write{Queued: sqlstore.NewQueued(ctx, run)})
 }
 
 func (w *writer) loop() {
 	defer close(w.stopped)
 	group := make([]*write, 0, maxGroup)
 	for op := range w.queue {
-		group = take(w.collect(append(group[:0], op)))
+		group = sqlstore.Take(sqlstore.Collect(w.queue, append(group[:0], op), func(group []*write) bool { return len(group) < maxGroup }))
 		w.commit(group)
 		for _, op := range group {
-			close(op.done)
+			op.Answer()
 		}
 		clear(group)
 	}
-}
-
-// collect adds to the group what is waiting, and waits for nothing.
-func (w *writer) collect(group []*write) []*write {
-	for len(group) < maxGroup {
-		select {
-		case op, ok := <-w.queue:
-			if !ok {
-				return group
-			}
-			group = append(group, op)
-		default:
-			return group
-		}
-	}
-	return group
-}
-
-// take drops those whose callers have given up; from here on the rest are the writer's.
-func take(group []*write) []*write {
-	taken := group[:0]
-	for _, op := range group {
-		if op.taken.CompareAndSwap(false, true) {
-			taken = append(taken, op)
-		}
-	}
-	return taken
 }
 
 // commit runs a group in one transaction and sets the errors of its writes.
@@ -123,7 +75,8 @@ func (w *writer) commit(group []*write) {
 	err := w.exec("BEGIN IMMEDIATE")
 	for i := 0; i < len(group) && err == nil; i++ {
 		op := group[i]
-		if op.err = w.call(op); w.isTainted(op.err) {
+		op.tx = sqlstore.NewTransaction(&w.tx)
+		if op.Err = op.Run(op.tx); isTainted(op) {
 			_ = w.exec("ROLLBACK") // fails where SQLite has done it by itself
 			if len(group) > 1 {
 				for i := range group {
@@ -139,32 +92,25 @@ func (w *writer) commit(group []*write) {
 	if err != nil {
 		_ = w.exec("ROLLBACK")
 		for _, op := range group {
-			op.err = err // whatever it found out, it found out in a transaction that never was
+			op.Err = err // whatever it found out, it found out in a transaction that never was
 		}
+		return
+	}
+	for _, op := range group {
+		op.tx.Committed()
 	}
 }
 
-// call runs one write. A panic in a caller's function must not end the process: it is the caller's, not the writer's.
-func (w *writer) call(op *write) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic in a write: %v\n%s", p, debug.Stack())
-		}
-	}()
-	w.tx.changed = false
-	return op.run(op.ctx, &w.tx)
-}
-
-// isTainted reports whether a write that failed like this may have left something behind, or lost the transaction.
-func (w *writer) isTainted(err error) bool {
-	if err == nil {
+// isTainted reports whether a write that failed may have left something behind, or lost the transaction.
+func isTainted(op *write) bool {
+	if op.Err == nil {
 		return false
 	}
-	_, database := errors.AsType[*driver.Error](err)
-	return database || w.tx.changed
+	_, database := errors.AsType[*driver.Error](op.Err)
+	return database || op.tx.Changed()
 }
 
 func (w *writer) exec(text string) error {
-	_, err := w.tx.exec(context.Background(), text)
+	_, err := w.tx.Exec(context.Background(), text)
 	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/internal/store"
+	"github.com/posthorn/posthorn/internal/store/sqlstore"
 )
 
 // blocked stops the writer inside a write, so that what follows gathers in one group, and returns what lets it go on.
@@ -18,7 +19,7 @@ func blocked(t *testing.T, s *Store) (release func()) {
 	t.Helper()
 	begun, end, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
-		ended <- s.write(context.Background(), func(context.Context, *statements) error {
+		ended <- s.write(context.Background(), func(context.Context, *sqlstore.Session) error {
 			close(begun)
 			<-end
 			return nil
@@ -36,16 +37,16 @@ func queue(t *testing.T, s *Store, n int, call func() error) <-chan error {
 	t.Helper()
 	result := make(chan error, 1)
 	go func() { result <- call() }()
-	require.Eventually(t, func() bool { return len(s.writer.queue) == n+1 }, 10*time.Second, 100*time.Microsecond)
+	require.Eventually(t, func() bool { return len(s.file.writer.queue) == n+1 }, 10*time.Second, 100*time.Microsecond)
 	return result
 }
 
 func TestGroup(t *testing.T) {
 	t.Parallel()
 
-	insert := func(id string) func(ctx context.Context, tx *statements) error {
-		return func(ctx context.Context, tx *statements) error {
-			_, err := tx.exec(ctx, "INSERT INTO undispatched (message_id) VALUES (?)", id)
+	insert := func(id string) func(ctx context.Context, tx *sqlstore.Session) error {
+		return func(ctx context.Context, tx *sqlstore.Session) error {
+			_, err := tx.Exec(ctx, "INSERT INTO undispatched (message_id) VALUES (?)", id)
 			return err
 		}
 	}
@@ -62,16 +63,16 @@ func TestGroup(t *testing.T) {
 		release := blocked(t, s)
 		commits := func() (n int) {
 			// The log's change counter of the database moves with every commit that other connections can see.
-			require.NoError(t, s.readers.QueryRowContext(t.Context(), "PRAGMA data_version").Scan(&n))
+			require.NoError(t, s.file.readers.QueryRowContext(t.Context(), "PRAGMA data_version").Scan(&n))
 			return n
 		}
-		s.readers.SetMaxOpenConns(1)
+		s.file.readers.SetMaxOpenConns(1)
 		before := commits()
 		var results []<-chan error
 		var order []int
 		for i := range 20 {
 			results = append(results, queue(t, s, i, func() error {
-				return s.write(t.Context(), func(ctx context.Context, tx *statements) error {
+				return s.write(t.Context(), func(ctx context.Context, tx *sqlstore.Session) error {
 					order = append(order, i)
 					return insert(fmt.Sprint(i))(ctx, tx)
 				})
@@ -109,20 +110,20 @@ func TestGroup(t *testing.T) {
 
 	t.Run("a write that fails half way leaves nothing behind and the others alone", func(t *testing.T) {
 		t.Parallel()
-		for name, fail := range map[string]func(ctx context.Context, tx *statements) error{
-			"error":    func(context.Context, *statements) error { return errors.New("half way") },
-			"database": func(ctx context.Context, tx *statements) error { return insert("half")(ctx, tx) },
-			"lost": func(ctx context.Context, tx *statements) error {
-				_, err := tx.exec(ctx, "ROLLBACK") // as SQLite does by itself on some failures
+		for name, fail := range map[string]func(ctx context.Context, tx *sqlstore.Session) error{
+			"error":    func(context.Context, *sqlstore.Session) error { return errors.New("half way") },
+			"database": func(ctx context.Context, tx *sqlstore.Session) error { return insert("half")(ctx, tx) },
+			"lost": func(ctx context.Context, tx *sqlstore.Session) error {
+				_, err := tx.Exec(ctx, "ROLLBACK") // as SQLite does by itself on some failures
 				return errors.Join(errors.New("half way"), err)
 			},
-			"panic": func(context.Context, *statements) error { panic("half way") },
+			"panic": func(context.Context, *sqlstore.Session) error { panic("half way") },
 		} {
 			s := open(t, Options{})
 			release := blocked(t, s)
 			before := queue(t, s, 0, func() error { return s.write(t.Context(), insert("before")) })
 			failing := queue(t, s, 1, func() error {
-				return s.write(t.Context(), func(ctx context.Context, tx *statements) error {
+				return s.write(t.Context(), func(ctx context.Context, tx *sqlstore.Session) error {
 					if err := insert("half")(ctx, tx); err != nil {
 						return err
 					}

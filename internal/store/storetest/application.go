@@ -34,6 +34,21 @@ func applicationTests() []test {
 			_, err := s.Application(t.Context(), "org", "")
 			requireCode(t, posthorn.NotFound, err)
 		}},
+		{"an application has its owner, also when it is deleted", func(t *testing.T, s store.Store) {
+			app := application("acme")
+			app.OrgID = "org_other"
+			require.NoError(t, s.CreateApplication(t.Context(), app))
+			for range 2 {
+				org, err := s.Owner(t.Context(), app.ID)
+				require.NoError(t, err)
+				require.Equal(t, "org_other", org)
+				_ = s.DeleteApplication(t.Context(), "org_other", app.ID, noon())
+			}
+			for _, ref := range []string{"acme", "", posthorn.ApplicationID.New()} {
+				_, err := s.Owner(t.Context(), ref)
+				requireCode(t, posthorn.NotFound, err)
+			}
+		}},
 		{"what another organisation has is not found", func(t *testing.T, s store.Store) {
 			app := application("acme")
 			require.NoError(t, s.CreateApplication(t.Context(), app))

@@ -41,6 +41,23 @@ func endpointTests() []test {
 			require.Empty(t, got.Headers)
 			require.Empty(t, got.Secrets)
 		}},
+		{"a retry schedule that is empty is not one that is absent", func(t *testing.T, s store.Store) {
+			ep := endpoint("app_1", "")
+			ep.RetrySchedule = &posthorn.Schedule{}
+			require.NoError(t, s.CreateEndpoint(t.Context(), ep))
+			got, err := s.Endpoint(t.Context(), "app_1", ep.ID)
+			require.NoError(t, err)
+			require.Equal(t, ep, got)
+			got, err = s.UpdateEndpoint(t.Context(), "app_1", ep.ID, func(e *posthorn.Endpoint) error {
+				e.RetrySchedule = nil
+				return nil
+			})
+			require.NoError(t, err)
+			require.Nil(t, got.RetrySchedule)
+			routes, err := s.Routes(t.Context(), "app_1")
+			require.NoError(t, err)
+			require.Equal(t, []posthorn.Endpoint{got}, routes)
+		}},
 		{"a UID is unique in its application and free in others", func(t *testing.T, s store.Store) {
 			require.NoError(t, s.CreateEndpoint(t.Context(), endpoint("app_1", "main")))
 			requireCode(t, posthorn.Conflict, s.CreateEndpoint(t.Context(), endpoint("app_1", "main")))
@@ -54,7 +71,7 @@ func endpointTests() []test {
 			want := ep
 			want.UID, want.URL, want.Description, want.Disabled, want.ThrottleRate = "", "https://new.example.com", "", true, 0
 			want.DisabledReason = "it answered 410 Gone"
-			want.EventTypes, want.Channels, want.Metadata = nil, nil, nil
+			want.EventTypes, want.Channels, want.Metadata, want.RetrySchedule = nil, nil, nil, nil
 			want.Headers = map[string]string{"X-New": "1"}
 			want.Secrets = append([]posthorn.Secret{{Key: signing.NewSymmetricKey()}}, ep.Secrets...)
 			got, err := s.UpdateEndpoint(t.Context(), "app_1", "main", func(e *posthorn.Endpoint) error {
@@ -125,13 +142,13 @@ func endpointTests() []test {
 			require.Empty(t, eps.Items)
 			require.NoError(t, s.CreateEndpoint(t.Context(), endpoint("app_1", "main")))
 		}},
-		{"routes are the endpoints that take messages, by ID", func(t *testing.T, s store.Store) {
+		{"routes are the endpoints that there are, by ID", func(t *testing.T, s store.Store) {
 			var want []posthorn.Endpoint
 			for i := range 6 {
 				ep := endpoint("app_1", numbered("ep", i))
 				ep.Disabled = i == 2
 				require.NoError(t, s.CreateEndpoint(t.Context(), ep))
-				if i != 2 && i != 4 {
+				if i != 4 {
 					want = append(want, ep)
 				}
 			}
@@ -161,11 +178,13 @@ func endpointTests() []test {
 
 func routeChanges(t *testing.T, s store.Store) {
 	var mu sync.Mutex
-	var heard []int // how many routes there were when the change was announced
-	s.OnRouteChange(func(appID string) {
+	var heard []int      // how many routes there were when the change was announced
+	var changed []string // endpoints
+	s.OnRouteChange(func(appID, endpointID string) {
 		routes, err := s.Routes(t.Context(), appID)
 		mu.Lock()
 		defer mu.Unlock()
+		changed = append(changed, endpointID)
 		if err != nil {
 			heard = append(heard, -1)
 			return
@@ -187,16 +206,17 @@ func routeChanges(t *testing.T, s store.Store) {
 
 	app := application("acme")
 	require.NoError(t, s.CreateApplication(t.Context(), app))
-	require.NoError(t, s.CreateEndpoint(t.Context(), endpoint(app.ID, "a")))
+	a, b := endpoint(app.ID, "a"), endpoint(app.ID, "b")
+	require.NoError(t, s.CreateEndpoint(t.Context(), a))
 	requireHeard(1)
-	require.NoError(t, s.CreateEndpoint(t.Context(), endpoint(app.ID, "b")))
+	require.NoError(t, s.CreateEndpoint(t.Context(), b))
 	requireHeard(2)
 	_, err := s.UpdateEndpoint(t.Context(), app.ID, "a", func(e *posthorn.Endpoint) error {
 		e.Disabled = true
 		return nil
 	})
 	require.NoError(t, err)
-	requireHeard(1)
+	requireHeard(2)
 
 	requireCode(t, posthorn.Conflict, s.CreateEndpoint(t.Context(), endpoint(app.ID, "a")))
 	_, err = s.UpdateEndpoint(t.Context(), app.ID, "a", func(*posthorn.Endpoint) error { return errors.New("no") })
@@ -208,4 +228,5 @@ func routeChanges(t *testing.T, s store.Store) {
 	requireHeard(1)
 	require.NoError(t, s.DeleteApplication(t.Context(), app.OrgID, app.ID, noon()))
 	requireHeard(0)
+	require.Equal(t, []string{a.ID, b.ID, a.ID, a.ID, ""}, changed)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,6 +17,7 @@ func eventTypeTests() []test {
 		{"an event type is found as it was stored", func(t *testing.T, s store.Store) {
 			et := eventType("invoice.paid")
 			et.Deprecated, et.FeatureFlags, et.GroupName, et.Validation = true, []string{"beta", "alpha"}, "billing", posthorn.Reject
+			et.RetrySchedule = &posthorn.Schedule{}
 			et.Schemas = map[string]json.RawMessage{"1": json.RawMessage(`{"type":"object"}`), "2": json.RawMessage(`true`)}
 			require.NoError(t, s.CreateEventType(t.Context(), et))
 			got, err := s.EventType(t.Context(), et.OrgID, et.Name)
@@ -59,6 +61,7 @@ func eventTypeTests() []test {
 			want := et
 			want.Description, want.Deprecated, want.FeatureFlags, want.UpdatedAt = "new", true, []string{"beta"}, at(1)
 			want.GroupName, want.Validation = "billing", posthorn.Warn
+			want.RetrySchedule = &posthorn.Schedule{time.Second, time.Nanosecond}
 			got, err := s.UpdateEventType(t.Context(), et.OrgID, et.Name, func(e *posthorn.EventType) error {
 				*e = want
 				e.Name, e.OrgID, e.CreatedAt = "other", "org_other", at(9)

@@ -122,14 +122,43 @@ func everyMethod(s store.Store) map[string]func(ctx context.Context) error {
 		"Record": func(ctx context.Context) error {
 			return last(s.Record(ctx, store.Record{MessageID: m.ID, AppID: m.AppID, Pending: []string{"ep_1"}}))
 		},
+		"MarkScheduled": func(ctx context.Context) error { return s.MarkScheduled(ctx, m.ID) },
+		"CancelMessage": func(ctx context.Context) error { return last(s.CancelMessage(ctx, "app_1", m.ID, noon())) },
+		"CancelDelivery": func(ctx context.Context) error {
+			_, _, err := s.CancelDelivery(ctx, m.ID, "ep_1", noon())
+			return err
+		},
+		"CancelOlder": func(ctx context.Context) error { return last(s.CancelOlder(ctx, "ep_1", "msg_1", "", 1)) },
+
+		"RemoveMessages":     func(ctx context.Context) error { return last(s.RemoveMessages(ctx, noon(), "")) },
+		"RemoveAttempts":     func(ctx context.Context) error { return last(s.RemoveAttempts(ctx, noon(), "")) },
+		"MakeRoom":           func(ctx context.Context) error { return s.MakeRoom(ctx, noon()) },
+		"RemoveTasks":        func(ctx context.Context) error { return last(s.RemoveTasks(ctx, noon(), "")) },
+		"RemoveEndpoints":    func(ctx context.Context) error { return last(s.RemoveEndpoints(ctx, noon(), "")) },
+		"RemoveApplications": func(ctx context.Context) error { return last(s.RemoveApplications(ctx, noon(), "")) },
+
 		"Delivery":          func(ctx context.Context) error { return last(s.Delivery(ctx, m.ID, "ep_1")) },
 		"MessageDeliveries": func(ctx context.Context) error { return last(s.MessageDeliveries(ctx, m.ID)) },
+		"DeliveriesBetween": func(ctx context.Context) error { return last(s.DeliveriesBetween(ctx, m.ID, "", "")) },
+		"CountDeliveries":   func(ctx context.Context) error { return last(s.CountDeliveries(ctx, m.ID)) },
 		"LastAttempt":       func(ctx context.Context) error { return last(s.LastAttempt(ctx, m.ID, "ep_1")) },
 		"ListDestinations":  func(ctx context.Context) error { return last(s.ListDestinations(ctx, m.ID, everything())) },
 		"ListEndpointMessages": func(ctx context.Context) error {
 			return last(s.ListEndpointMessages(ctx, "ep_1", store.EndpointMessageFilter{}, everything()))
 		},
-		"Attempt": func(ctx context.Context) error { return last(s.Attempt(ctx, m.ID, "atmpt_1")) },
+		"ThrottleRate": func(ctx context.Context) error { return last(s.ThrottleRate(ctx, "app_1")) },
+		"TakeTurn":     func(ctx context.Context) error { return last(s.TakeTurn(ctx, store.Turn{Now: noon()})) },
+		"Throttled":    func(ctx context.Context) error { return last(s.Throttled(ctx, "app_1", "ep_1", noon())) },
+		"ReleaseMistimed": func(ctx context.Context) error {
+			return last(s.ReleaseMistimed(ctx, "app_1", "ep_1", "", noon(), 1))
+		},
+		"Board":             func(ctx context.Context) error { return last(s.Board(ctx, store.Boarding{Now: noon(), Until: at(1)})) },
+		"Land":              func(ctx context.Context) error { return last(s.Land(ctx, "ep_1", m.ID, noon(), at(1))) },
+		"Stranded":          func(ctx context.Context) error { return last(s.Stranded(ctx, noon(), 1)) },
+		"Attempt":           func(ctx context.Context) error { return last(s.Attempt(ctx, m.ID, "atmpt_1")) },
+		"NeverSent":         func(ctx context.Context) error { return last(s.NeverSent(ctx, "ep_1", []string{m.ID})) },
+		"LastStatusClasses": func(ctx context.Context) error { return last(s.LastStatusClasses(ctx, "ep_1", []string{m.ID})) },
+		"StalledTasks":      func(ctx context.Context) error { return last(s.StalledTasks(ctx, "", noon(), 1)) },
 		"ListAttempts": func(ctx context.Context) error {
 			return last(s.ListAttempts(ctx, store.AttemptFilter{MessageID: m.ID}, everything()))
 		},

@@ -183,7 +183,7 @@ func transitions() []transition {
 		},
 		{
 			"a failure without a next attempt fails", []step{ended(retried), ended()},
-			posthorn.Delivery{State: posthorn.Failed, Attempts: 2, Scheduled: 2},
+			posthorn.Delivery{State: posthorn.Failed, Attempts: 2, Scheduled: 2, Alarmed: true},
 		},
 		{
 			"success after failures delivers and ends the waiting", []step{ended(retried), ended(succeeded)},
@@ -195,7 +195,9 @@ func transitions() []transition {
 		},
 		{
 			"a manual success delivers and uses up nothing", []step{ended(retried), ended(manual, succeeded)},
-			posthorn.Delivery{State: posthorn.Delivered, Attempts: 2, Scheduled: 1},
+			posthorn.Delivery{
+				State: posthorn.Delivered, Attempts: 2, Scheduled: 1, NextAt: noon().Add(812345 * time.Microsecond), // unheard since then
+			},
 		},
 		{
 			"a manual failure leaves retrying as it is", []step{ended(retried), ended(manual)},
@@ -227,7 +229,7 @@ func transitions() []transition {
 		},
 		{
 			"closing needs no delivery before", []step{closed(posthorn.Failed)},
-			posthorn.Delivery{State: posthorn.Failed, Reason: "because"},
+			posthorn.Delivery{State: posthorn.Failed, Reason: "because", Alarmed: true},
 		},
 		{
 			"a held delivery goes on", []step{closed(posthorn.Held), ended(retried)},
@@ -245,7 +247,7 @@ func transitions() []transition {
 					Closed:   []posthorn.Delivery{{MessageID: m.ID, EndpointID: "ep_1", State: posthorn.Cancelled, Reason: "over"}},
 				}
 			}},
-			posthorn.Delivery{State: posthorn.Cancelled, Reason: "over", Attempts: 2, Scheduled: 2},
+			posthorn.Delivery{State: posthorn.Cancelled, Reason: "over", Attempts: 2, Scheduled: 2, Alarmed: true},
 		},
 	}
 }
