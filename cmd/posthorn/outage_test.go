@@ -91,7 +91,7 @@ func TestOutages(t *testing.T) {
 		slow := s.replica(t, "serve", "--drain-delay", "5m")
 		require.NoError(t, slow.Cmd.Process.Signal(syscall.SIGTERM))
 		slow.Await(t, slow.Stderr, "stopping")
-		require.Equal(t, http.StatusServiceUnavailable, slow.probe("/readyz"))
+		require.Eventually(t, func() bool { return slow.probe("/readyz") == http.StatusServiceUnavailable }, patience, 50*time.Millisecond)
 		require.NoError(t, slow.Cmd.Process.Signal(syscall.SIGTERM))
 		require.Equal(t, -1, slow.Wait(t), "the signal ended it")
 	})

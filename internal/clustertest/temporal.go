@@ -15,10 +15,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/server/common/primitives"
 
 	"github.com/posthorn/posthorn/internal/nettest"
 )
@@ -28,6 +30,9 @@ const patience = 2 * time.Minute
 
 // tick is how often it is looked whether it has happened.
 const tick = 100 * time.Millisecond
+
+// systemNamespace is where Temporal's own workflows are.
+const systemNamespace = primitives.SystemLocalNamespace
 
 // historyShards of the Temporal cluster. Every start of a history service takes them one by one.
 const historyShards = 4
@@ -96,7 +101,7 @@ func (c *Temporal) Address() string { return c.address }
 // AwaitReady returns when workflows can be looked up: frontend and history answer.
 func (c *Temporal) AwaitReady() {
 	c.t.Helper()
-	engine, err := client.NewLazyClient(clientOptions(c.address, "temporal-system"))
+	engine, err := client.NewLazyClient(clientOptions(c.address, systemNamespace))
 	require.NoError(c.t, err)
 	defer engine.Close()
 	await(c.t, "Temporal", func(ctx context.Context) error {
@@ -105,6 +110,27 @@ func (c *Temporal) AwaitReady() {
 			return nil
 		}
 		return err
+	})
+}
+
+// AwaitWorker returns when the present run of the worker service looks for work.
+func (c *Temporal) AwaitWorker() {
+	c.t.Helper()
+	engine, err := client.NewLazyClient(clientOptions(c.address, systemNamespace))
+	require.NoError(c.t, err)
+	defer engine.Close()
+	await(c.t, "Temporal's worker service", func(ctx context.Context) error {
+		began := c.Worker.current().Began
+		queue, err := engine.DescribeTaskQueue(ctx, primitives.DefaultWorkerTaskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+		if err != nil {
+			return err
+		}
+		for _, poller := range queue.Pollers {
+			if poller.LastAccessTime.AsTime().After(began) {
+				return nil
+			}
+		}
+		return fmt.Errorf("nobody looks for work since %s", began)
 	})
 }
 

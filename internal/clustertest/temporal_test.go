@@ -37,6 +37,7 @@ func TestTemporal(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, found.Executions, 1)
 		}, recovery, tick, "starting and listing a workflow after %s", after)
+		c.AwaitWorker() // nothing above needs it, and what does not run yet can't be asked to stop
 	}
 	works("the start")
 	for _, p := range c.Services() {
