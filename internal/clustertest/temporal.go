@@ -20,7 +20,6 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
-	"go.temporal.io/server/common/primitives"
 
 	"github.com/posthorn/posthorn/internal/nettest"
 )
@@ -31,8 +30,11 @@ const patience = 2 * time.Minute
 // tick is how often it is looked whether it has happened.
 const tick = 100 * time.Millisecond
 
-// systemNamespace is where Temporal's own workflows are.
-const systemNamespace = primitives.SystemLocalNamespace
+// Where Temporal's own workflows are, and the task queue that its worker service always polls.
+const (
+	systemNamespace = "temporal-system"
+	systemQueue     = "default-worker-tq"
+)
 
 // historyShards of the Temporal cluster. Every start of a history service takes them one by one.
 const historyShards = 4
@@ -121,7 +123,7 @@ func (c *Temporal) AwaitWorker() {
 	defer engine.Close()
 	await(c.t, "Temporal's worker service", func(ctx context.Context) error {
 		began := c.Worker.current().Began
-		queue, err := engine.DescribeTaskQueue(ctx, primitives.DefaultWorkerTaskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+		queue, err := engine.DescribeTaskQueue(ctx, systemQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
 		if err != nil {
 			return err
 		}
