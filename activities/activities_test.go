@@ -135,7 +135,7 @@ func setup(t *testing.T, schedule ...time.Duration) *bundle {
 	b.Activities = activities.New(activities.Options{
 		Store: b.store, Routes: routing.New(db), Egress: sender, Accepted: b.accepted, Starter: b.starter,
 		Schedule: schedule, AttemptTimeout: 5 * time.Second,
-		FastLaneWait: 300 * time.Millisecond, SlowAfter: 250 * time.Millisecond,
+		FastLaneWait: time.Second, SlowAfter: 900 * time.Millisecond,
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	t.Cleanup(func() { b.Close(context.Background()) })

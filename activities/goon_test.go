@@ -22,6 +22,7 @@ func (b *bundle) leaveMany(h *hanging) (posthorn.Message, []posthorn.Endpoint) {
 	for range 2 { // once more after a crash of Temporal's worker
 		require.Equal(b.t, activities.SendToAllResult{Endpoints: many, Held: many}, b.fastLane(m))
 	}
+	require.Eventually(b.t, func() bool { return h.count.Load() >= many }, 30*time.Second, 5*time.Millisecond, "what has been sent arrives")
 	require.EqualValues(b.t, many, h.count.Load())
 	for _, ep := range eps {
 		d := b.delivery(m, ep)

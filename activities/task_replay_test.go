@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/posthorn/posthorn"
 	"github.com/posthorn/posthorn/activities"
@@ -188,9 +189,10 @@ func TestReplayOfManyMessages(t *testing.T) {
 	ep := b.endpoint(url)
 	const many = 10_500
 	begun := time.Now().Add(-2 * time.Hour)
-	errs := make(chan error, many)
+	var creating errgroup.Group
+	creating.SetLimit(200)
 	for i := range many {
-		go func() { // together, they share commits
+		creating.Go(func() error { // together, they share commits
 			at := begun.Add(time.Duration(i) * 100 * time.Millisecond)
 			m := posthorn.Message{
 				ID: posthorn.MessageID.Derive(at, fmt.Sprint(i)), AppID: b.appID, EventType: "a", Payload: []byte(`{}`),
@@ -200,12 +202,10 @@ func TestReplayOfManyMessages(t *testing.T) {
 			if err == nil {
 				_, err = b.store.Store.Record(t.Context(), store.Record{MessageID: m.ID, AppID: b.appID, Dispatched: true})
 			}
-			errs <- err
-		}()
+			return err
+		})
 	}
-	for range many {
-		require.NoError(t, <-errs)
-	}
+	require.NoError(t, creating.Wait())
 	task := b.task(posthorn.ReplayMissing, since(ep))
 	b.store.unsavedAfter(60)
 	require.ErrorContains(t, b.runTask(task), "disk I/O error")

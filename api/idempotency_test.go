@@ -31,13 +31,19 @@ func (r reply) replayed() bool { return r.header.Get(replayedHeader) == "true" }
 // replica is another server on the same database, as another process would be.
 func (b *bundle) replica(t testing.TB, change func(*Options)) *bundle {
 	t.Helper()
+	return b.replicaThatWaits(t, 30*time.Second, change)
+}
+
+// replicaThatWaits is a replica that waits so long for what another one executes.
+func (b *bundle) replicaThatWaits(t testing.TB, wait time.Duration, change func(*Options)) *bundle {
+	t.Helper()
 	o := Options{Store: b.store, Dispatcher: b.dispatcher, Tokens: b.tokens, Logger: newLogger(b.log)}
 	if change != nil {
 		change(&o)
 	}
 	server, err := New(o)
 	require.NoError(t, err)
-	server.open.wait = 200 * time.Millisecond
+	server.open.wait = wait
 	listener := httptest.NewServer(server.Handler())
 	t.Cleanup(listener.Close)
 	c := b.in(t)
@@ -384,14 +390,14 @@ func TestIdempotencyKeyAtOnce(t *testing.T) {
 		b := b.in(t)
 		gate := newGated(b.dispatcher)
 		slow := b.replica(t, func(o *Options) { o.Dispatcher = gate })
-		patient := b.replica(t, nil)
+		hasty := b.replicaThatWaits(t, 200*time.Millisecond, nil)
 		first, second := make(chan reply, 1), make(chan reply, 1)
 		go func() { first <- slow.keyed("c5", "POST", resend, "") }()
 		<-gate.reached
-		r := patient.keyed("c5", "POST", resend, "")
+		r := hasty.keyed("c5", "POST", resend, "")
 		require.Equal(t, 503, r.status)
 		require.NotEmpty(t, r.header.Get("Retry-After"))
-		require.Equal(t, 422, patient.keyed("c5", "POST", resend, "{}").status, "another body need not wait")
+		require.Equal(t, 422, hasty.keyed("c5", "POST", resend, "{}").status, "another body need not wait")
 		go func() { second <- b.keyed("c5", "POST", resend, "") }()
 		close(gate.open)
 		require.Equal(t, 202, (<-first).status)
@@ -406,7 +412,7 @@ func TestIdempotencyKeyAtOnce(t *testing.T) {
 			Owner: "the dead", CreatedAt: time.Now(), ExpiresAt: time.Now().Add(claimLease),
 		}
 		require.NoError(t, b.store.CreateClaim(t.Context(), claim))
-		require.Equal(t, 503, b.replica(t, nil).keyed("c6", "POST", "/app", `{"name":"Orphan"}`).status)
+		require.Equal(t, 503, b.replicaThatWaits(t, 200*time.Millisecond, nil).keyed("c6", "POST", "/app", `{"name":"Orphan"}`).status)
 		heir := b.replica(t, later(claimLease))
 		first := heir.keyed("c6", "POST", "/app", `{"name":"Orphan"}`)
 		require.Equal(t, 201, first.status, first.body)

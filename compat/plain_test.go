@@ -40,7 +40,7 @@ func testWithoutSDK(t *testing.T, p plain, customer *receiver) {
 				attempt = list.Data[0].ID
 			}
 			return attempt != ""
-		}, 20*time.Second, 20*time.Millisecond)
+		}, time.Minute, 20*time.Millisecond)
 		return attempt
 	}
 	order := object{"eventType": "order.created", "payload": object{"id": "ord_1"}}
@@ -85,7 +85,7 @@ func testWithoutSDK(t *testing.T, p plain, customer *receiver) {
 		require.Eventually(t, func() bool {
 			status, since = throttled()
 			return status == "RateLimited"
-		}, 20*time.Second, 20*time.Millisecond)
+		}, time.Minute, 20*time.Millisecond)
 		require.WithinRange(t, *since, began, time.Now())
 	})
 
@@ -118,7 +118,7 @@ func testWithoutSDK(t *testing.T, p plain, customer *receiver) {
 		require.Eventually(t, func() bool {
 			p.must(t, http.MethodGet, path+"/waiting", nil, &waiting)
 			return waiting.Held == 1
-		}, 20*time.Second, 20*time.Millisecond)
+		}, time.Minute, 20*time.Millisecond)
 		p.must(t, http.MethodPost, path+"/resume", object{"held": "send", "rate": 100}, nil)
 		sent(t, app, message)
 	})
@@ -142,7 +142,7 @@ func testWithoutSDK(t *testing.T, p plain, customer *receiver) {
 			return all
 		}
 		for _, message := range []string{one, older} {
-			require.Eventually(t, func() bool { return slices.Equal(states(message), []string{"held"}) }, 20*time.Second, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return slices.Equal(states(message), []string{"held"}) }, time.Minute, 20*time.Millisecond)
 		}
 		var done object
 		p.must(t, http.MethodPost, path+"/msg/"+whole+"/cancel", nil, &done)
@@ -151,7 +151,7 @@ func testWithoutSDK(t *testing.T, p plain, customer *receiver) {
 		require.EqualValues(t, 1, done["cancelled"])
 		p.must(t, http.MethodPost, path+"/endpoint/"+endpoint+"/cancel-msgs", object{"createdBefore": tomorrow}, nil)
 		for _, message := range []string{whole, one, older} {
-			require.Eventually(t, func() bool { return slices.Equal(states(message), []string{"cancelled"}) }, 20*time.Second, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return slices.Equal(states(message), []string{"cancelled"}) }, time.Minute, 20*time.Millisecond)
 		}
 	})
 
@@ -278,7 +278,7 @@ func testWithoutSDK(t *testing.T, p plain, customer *receiver) {
 		require.Eventually(t, func() bool {
 			p.must(t, http.MethodGet, "/background-task/"+task.ID, nil, &end)
 			return end.Status != "running"
-		}, 20*time.Second, 20*time.Millisecond)
+		}, time.Minute, 20*time.Millisecond)
 		require.Equal(t, "finished", end.Status)
 		require.NotEmpty(t, end.Data)
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
@@ -70,6 +71,12 @@ func TestBuilds(t *testing.T) {
 			_, err := deployment.SetCurrentVersion(t.Context(), client.WorkerDeploymentSetCurrentVersionOptions{BuildID: d.BuildID})
 			return err == nil
 		}, patience, 100*time.Millisecond)
+		require.Eventually(t, func() bool { // its task queues learn of it one after the other
+			found, err := c.WorkflowService().DescribeWorkerDeployment(t.Context(), &workflowservice.DescribeWorkerDeploymentRequest{
+				Namespace: engine.Namespace(), DeploymentName: d.Name,
+			})
+			return err == nil && found.WorkerDeploymentInfo.RoutingConfigUpdateState == enums.ROUTING_CONFIG_UPDATE_STATE_COMPLETED
+		}, patience, 20*time.Millisecond)
 	}
 	awaitEvents := func(t *testing.T, id string, kind enums.EventType) *historypb.HistoryEvent {
 		t.Helper()

@@ -108,7 +108,7 @@ func (p *posters) acceptedUntilNow() []string {
 // patient are the flags of servers whose deliveries stay open while the tests are at work.
 func patient() []string {
 	return []string{
-		"--attempt-timeout", "1s", "--breaker-failures", "0",
+		"--attempt-timeout", "5s", "--breaker-failures", "0",
 		"--retry-schedule", "1s,2s,3s,4s,5s,5s,5s,5s,5s,5s,10s,10s,10s,10s,10s,10s,10s,10s,10s,10s,10s,10s,10s,10s,10s,10s,10s,10s,10s,10s,10s,10s,10s,10s,10s,10s",
 	}
 }

@@ -17,11 +17,12 @@ import (
 const (
 	// unrecorded is how long before a crash a receiver may have answered without the answer being on record: the fast
 	// lane gathers for 200 ms, and the rest is for the commit on a loaded machine.
-	unrecorded = time.Second
+	unrecorded = 2 * time.Second
 	// leftovers is how long after the start of the next process receivers may still read what the dead one had sent.
 	leftovers = 300 * time.Millisecond
-	// recovery is how long everything may take to be delivered after the last crash.
-	recovery = 120 * time.Second
+	// recovery is how long everything may take to be delivered after the last crash: what a dead process had left under way
+	// is looked for in rounds of a minute, once a minute and the time of an attempt have gone by.
+	recovery = 4 * time.Minute
 )
 
 // crash is the time from just before a process was killed until its successor can have sent anything.
@@ -47,7 +48,7 @@ func TestCrashes(t *testing.T) {
 	}
 
 	// The stubborn customer fails each message twice: to anybody with a breaker that is a dead endpoint.
-	s := newServer(t, "--attempt-timeout", "6s", "--breaker-failures", "0",
+	s := newServer(t, "--attempt-timeout", "10s", "--breaker-failures", "0",
 		"--retry-schedule", "300ms,600ms,1s,1s,2s,2s,3s,3s,5s,5s,5s,5s,5s,5s")
 	s.createApp(t)
 	customers := []*customer{
@@ -117,7 +118,7 @@ func TestCrashes(t *testing.T) {
 			open = open[1:]
 		}
 		return len(open) == 0
-	}, time.Until(restarted.Add(recovery)), 100*time.Millisecond, "waiting for all that is stored to be on record as delivered: %s",
+	}, recovery, 100*time.Millisecond, "waiting for all that is stored to be on record as delivered: %s",
 		lazily(func() string { return fmt.Sprintf("%s %+v", open[0], s.deliveries(t, open[0])) }))
 
 	recorded := make(map[string]map[string][]attempt, len(stored)) // by message and endpoint
@@ -160,7 +161,9 @@ func requireOneWorkflowEach(t *testing.T, s *server, stored []string) {
 			page, err := engine.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{
 				Namespace: namespace, PageSize: 500, NextPageToken: token, Query: "WorkflowType = 'DeliverMessage'",
 			})
-			require.NoError(t, err)
+			if err != nil {
+				return false // a loaded machine may be too slow for it
+			}
 			for _, run := range page.Executions {
 				runs[run.Execution.WorkflowId]++
 				if run.Status != enums.WORKFLOW_EXECUTION_STATUS_COMPLETED {

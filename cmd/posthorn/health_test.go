@@ -14,7 +14,7 @@ import (
 func TestAnOpenCircuitSurvivesCrashes(t *testing.T) {
 	t.Parallel()
 	const failures, held = 3, 20
-	s := newServer(t, "--breaker-failures", "3", "--breaker-probe-interval", "1s", "--attempt-timeout", "1s", "--retry-schedule", "1h")
+	s := newServer(t, "--breaker-failures", "3", "--breaker-probe-interval", "1s", "--attempt-timeout", "5s", "--retry-schedule", "1h")
 	s.createApp(t)
 	var alive atomic.Bool
 	r := newReceiver(t, func(w http.ResponseWriter, req *http.Request, _ int) {

@@ -14,7 +14,7 @@ import (
 // the next process gives them back, and none of those that wait is forgotten.
 func TestLimitOfRequestsUnderWayOutlastsACrash(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, "--attempt-timeout", "2s")
+	s := newServer(t, "--attempt-timeout", "5s")
 	s.createApp(t)
 	var now, most atomic.Int32
 	r := newReceiver(t, func(_ http.ResponseWriter, r *http.Request, _ int) {

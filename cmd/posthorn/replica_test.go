@@ -148,16 +148,17 @@ func TestReplicas(t *testing.T) {
 	require.Contains(t, again.Stdout.String(), "namespace hooks is there")
 	require.Contains(t, again.Stdout.String(), "search attributes are there")
 
-	accepts, sends := s.replica(t, "api"), s.replica(t, "worker")
+	accepts, sends := s.replica(t, "api"), s.replica(t, "worker", "--retry-schedule", "1h")
 	message := accepts.sendRefused(t)
 
 	// Temporal's lists know it in the namespace of the settings.
 	engine, err := client.Dial(client.Options{HostPort: s.temporal, Namespace: s.namespace})
 	require.NoError(t, err)
 	defer engine.Close()
-	description, err := engine.DescribeWorkflowExecution(t.Context(), message, "")
-	require.NoError(t, err)
-	require.NotEmpty(t, description.GetPendingActivities())
+	require.Eventually(t, func() bool { // it is on record a moment before it waits in Temporal
+		description, err := engine.DescribeWorkflowExecution(t.Context(), message, "")
+		return err == nil && len(description.GetPendingActivities()) > 0
+	}, patience, 50*time.Millisecond)
 
 	// What the API has to do with processes is not what a worker does.
 	status, _, err := (&api{url: sends.url, token: s.token, http: http.DefaultClient}).call(t.Context(), http.MethodGet, "/app", "")
@@ -227,7 +228,8 @@ func TestRollingRestart(t *testing.T) {
 	s := newStage(t)
 	migrated := s.migrate(t)
 	require.Zero(t, migrated.Code, "%s", migrated.Stderr)
-	replicas := []*replica{s.replica(t, "serve"), s.replica(t, "serve")}
+	const drain = "5s" // the balancer notices in time, on a loaded machine too
+	replicas := []*replica{s.replica(t, "serve", "--drain-delay", drain), s.replica(t, "serve", "--drain-delay", drain)}
 	front := newSpread(t, replicas...)
 	posts := api{url: front.URL, token: s.token, http: &http.Client{Timeout: patience}}
 

@@ -19,7 +19,7 @@ import (
 	"github.com/svix/svix-webhooks/go/models"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 var (
 	prefix   = os.Getenv("COMPAT_NAME")

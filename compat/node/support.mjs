@@ -81,9 +81,9 @@ export async function newPoller(appId) {
   return poller.id;
 }
 
-/** Calls look until it returns something other than undefined, for at most 20 seconds. */
+/** Calls look until it returns something other than undefined, for at most a minute. */
 export async function eventually(what, look) {
-  for (const end = Date.now() + 20_000; Date.now() < end; ) {
+  for (const end = Date.now() + 60_000; Date.now() < end; ) {
     const found = await look();
     if (found !== undefined) return found;
     await new Promise((resolve) => setTimeout(resolve, 50));

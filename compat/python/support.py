@@ -21,7 +21,7 @@ TOKEN = os.environ["COMPAT_TOKEN"]
 OWN_APP = os.environ["COMPAT_APP"]
 OWN_TOKEN = os.environ["COMPAT_APP_TOKEN"]
 RECEIVER = os.environ["COMPAT_RECEIVER"]
-PATIENCE = 20  # seconds
+PATIENCE = 60  # seconds
 
 TABLE = json.loads((Path(__file__).parent / "methods.json").read_text())
 

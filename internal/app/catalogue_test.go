@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -85,8 +86,12 @@ func TestPayloadVersions(t *testing.T) {
 	t.Run("retries and resends send what the endpoint pins by then", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
+		pinned := make(chan struct{})
+		pins := sync.OnceFunc(func() { close(pinned) })
+		t.Cleanup(pins)
 		r := newReceiver(t, func(w http.ResponseWriter, _ *http.Request, n int) {
 			if n == 1 {
+				<-pinned
 				w.Header().Set("Retry-After", "1")
 				w.WriteHeader(http.StatusServiceUnavailable)
 			}
@@ -96,6 +101,7 @@ func TestPayloadVersions(t *testing.T) {
 			`{"eventType":"order","payloadVersion":"3","payload":{"n":3},"payloads":{"1":{"n":1},"2":{"n":2}}}`)
 		r.wait(t, 1)
 		b.must(http.StatusOK, http.MethodPatch, "/endpoint/"+ep, `{"payloadVersion":"1"}`)
+		pins()
 		b.waitState(id, posthorn.Delivered)
 		b.must(http.StatusOK, http.MethodPatch, "/endpoint/"+ep, `{"payloadVersion":"2"}`)
 		require.NoError(t, b.svix.MessageAttempt.Resend(b.ctx, b.appID, id, ep))

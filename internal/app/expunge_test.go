@@ -34,7 +34,7 @@ func TestExpunge(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		bad := newReceiver(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
-			w.Header().Set("Retry-After", "2")
+			w.Header().Set("Retry-After", "10")
 			w.WriteHeader(http.StatusServiceUnavailable)
 		})
 		ep := b.endpoint(svix.EndpointIn{Url: bad.URL})

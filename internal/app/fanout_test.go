@@ -175,7 +175,7 @@ func TestLargeFanout(t *testing.T) {
 		t.Parallel()
 		w := setupWide(t, 2500, func(*config.Config) {})
 		id := w.send("a", `{"n":1}`)
-		w.waitProgress(id, func(p progress) bool { return !p.StillToCome })
+		w.waitProgress(id, func(p progress) bool { return !p.StillToCome && p.ByState[posthorn.Delivered] == 2500 })
 		require.Equal(t, progress{Endpoints: 2500, ByState: map[posthorn.DeliveryState]int{posthorn.Delivered: 2500}}, w.progress(id))
 		w.waitCompleted(id)
 		w.receiver.requireEach(t, w.endpoints, 1)

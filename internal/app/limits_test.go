@@ -88,13 +88,13 @@ func (b *bundle) throttling(endpointID string) (status string, since *time.Time)
 func TestEndpointWithRateLimit(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	const n, perSecond = 40, 2
 	rec := newReceiver(t, nil)
-	ep := b.endpoint(svix.EndpointIn{Url: rec.URL, RateLimit: ptr(int32(5))})
+	ep := b.endpoint(svix.EndpointIn{Url: rec.URL, RateLimit: ptr(int32(perSecond))})
 	status, since := b.throttling(ep.Id)
 	require.Equal(t, "Ok", status)
 	require.Nil(t, since)
 
-	const n = 40
 	began := time.Now()
 	ids := b.sendMany(n)
 	status, since = b.throttling(ep.Id)
@@ -102,7 +102,7 @@ func TestEndpointWithRateLimit(t *testing.T) {
 	require.WithinRange(t, *since, began.Truncate(time.Millisecond), time.Now())
 
 	requests := rec.wait(t, n)
-	requireRate(t, 5, requests)
+	requireRate(t, perSecond, requests)
 	for position, number := range payloadNumbers(t, requests) {
 		require.InDelta(t, number, position, 10, "they come in the order in which they were accepted, as far as requests do")
 	}
@@ -264,7 +264,9 @@ func TestRemovedLimitOfRequestsUnderWayHoldsAtOnce(t *testing.T) {
 	ep := b.endpoint(svix.EndpointIn{Url: rec.URL})
 	code, _ := b.request(http.MethodPatch, "/endpoint/"+ep.Id, `{"maxInFlight":1}`)
 	require.Equal(t, http.StatusOK, code)
-	ids := b.sendMany(5)
+	ids := b.sendMany(1)
+	rec.wait(t, 1) // it is the one that gets stuck
+	ids = append(ids, b.sendMany(4)...)
 	for _, id := range ids[1:] {
 		require.Eventually(t, func() bool {
 			d := b.destinations(id)

@@ -76,7 +76,7 @@ func TestCertificates(t *testing.T) {
 		b.first(id)
 		require.NoError(t, b.svix.Endpoint.Delete(b.ctx, b.appID, ep.Id))
 		made := b.attempts(id)
-		require.Len(t, made, 1)
+		require.NotEmpty(t, made)
 		return made[0]
 	}
 	single := func(c *config.Config) { c.RetrySchedule = posthorn.Schedule{} }

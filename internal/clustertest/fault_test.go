@@ -65,7 +65,10 @@ func TestFaults(t *testing.T) {
 	flows := func() {
 		t.Helper()
 		before := len(load.Accepted())
-		require.Eventually(t, func() bool { return len(load.Accepted()) > before+perSecond }, recovery, tick, "waiting for events to be accepted again")
+		require.Eventually(t, func() bool {
+			c.Revive()
+			return len(load.Accepted()) > before+perSecond
+		}, recovery, tick, "waiting for events to be accepted again")
 		c.AwaitReady()
 		wait(rest)
 	}

@@ -42,17 +42,25 @@ func (a address) dial() string {
 type ports struct {
 	frontend, history, matching, worker address
 	ui                                  *address // nil: no Web UI
+	held                                []net.Listener
+}
+
+// release lets go of the ports, for Temporal to open them. It may be called again.
+func (p *ports) release() {
+	for _, l := range p.held {
+		_ = l.Close()
+	}
+	p.held = nil
 }
 
 // findPorts checks the two public addresses and picks free ones for the services that only talk to each other.
 //
 // Temporal and its Web UI open their ports deep inside and end the process if they cannot, so this is the only place
-// where a taken port can become an error. All ports are held until the last one is known, so that they differ.
-func findPorts(ctx context.Context, o Options) (ports, error) {
-	var held []net.Listener
+// where a taken port can become an error. All are held until release, so that they differ and nobody else gets them.
+func findPorts(ctx context.Context, o Options) (p ports, err error) {
 	defer func() {
-		for _, l := range held {
-			_ = l.Close()
+		if err != nil {
+			p.release()
 		}
 	}()
 	hold := func(what, addr string) (address, error) {
@@ -60,26 +68,24 @@ func findPorts(ctx context.Context, o Options) (ports, error) {
 		if err != nil {
 			return address{}, &PortError{What: what, Addr: addr, Err: err}
 		}
-		held = append(held, l)
+		p.held = append(p.held, l)
 		tcp := l.Addr().(*net.TCPAddr)
 		return address{ip: tcp.IP, port: tcp.Port}, nil
 	}
 
-	var p ports
-	var err error
 	if p.frontend, err = hold("Temporal server", o.Listen); err != nil {
-		return ports{}, err
+		return p, err
 	}
 	if o.UIListen != "" {
 		ui, err := hold("Temporal Web UI", o.UIListen)
 		if err != nil {
-			return ports{}, err
+			return p, err
 		}
 		p.ui = &ui
 	}
 	for _, a := range []*address{&p.history, &p.matching, &p.worker} {
 		if *a, err = hold("Temporal internal service", "127.0.0.1:0"); err != nil {
-			return ports{}, err
+			return p, err
 		}
 	}
 	return p, nil

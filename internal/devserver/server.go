@@ -49,6 +49,7 @@ func launch(
 	}
 	s := &Server{options: o, ports: p, log: newLogger(o.Logger)}
 	s.stop = sync.OnceValue(func() error { return stop(s) })
+	defer s.ports.release()
 	if err := start(s, ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("starting Temporal in %s: %w", o.Dir, err), s.Stop())
 	}
@@ -83,6 +84,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if s.pools, err = openPools(keepPrepared, main, visibility); err != nil {
 		return err
 	}
+	s.ports.release()
 	server, err := newTemporal(s.ports, main, visibility, dynamicConfig(), s.log)
 	if err != nil {
 		return err

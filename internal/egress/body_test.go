@@ -115,7 +115,7 @@ func TestPostToSlowBody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := newServer(t, drip(http.StatusOK, head))
-			result := post(t, newClient(t, Options{Timeout: time.Second}), server.URL)
+			result := post(t, newClient(t, Options{Timeout: 3 * time.Second}), server.URL)
 			require.Equal(t, Timeout, result.Class)
 			require.False(t, result.Success())
 			require.Equal(t, http.StatusOK, result.Status)
@@ -129,7 +129,7 @@ func TestPostToSlowBody(t *testing.T) {
 	t.Run("a status that is no success stands", func(t *testing.T) {
 		t.Parallel()
 		server := newServer(t, drip(http.StatusGone, ""))
-		result := post(t, newClient(t, Options{Timeout: time.Second}), server.URL)
+		result := post(t, newClient(t, Options{Timeout: 3 * time.Second}), server.URL)
 		require.Equal(t, HTTPStatus, result.Class)
 		require.Equal(t, http.StatusGone, result.Status)
 		require.True(t, result.BodyTruncated)

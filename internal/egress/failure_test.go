@@ -50,7 +50,7 @@ func TestPostMeetsUnresolvableName(t *testing.T) {
 			_, _ = conn.Read(make([]byte, 512))
 			<-release
 		})
-		result := post(t, newClient(t, Options{Resolver: resolver, Timeout: 500 * time.Millisecond}), "http://somewhere.test/")
+		result := post(t, newClient(t, Options{Resolver: resolver, Timeout: 2 * time.Second}), "http://somewhere.test/")
 		require.Equal(t, Timeout, result.Class)
 		require.Regexp(t, `^timeout after \S+ m?s resolving the host name$`, result.Message)
 	})
@@ -147,7 +147,7 @@ func TestPostMeetsBrokenReceiver(t *testing.T) {
 
 	t.Run("it accepts the request and stays silent", func(t *testing.T) {
 		t.Parallel()
-		result := post(t, newClient(t, Options{Timeout: 500 * time.Millisecond}), nettest.Serve(t, silent))
+		result := post(t, newClient(t, Options{Timeout: 2 * time.Second}), nettest.Serve(t, silent))
 		require.Equal(t, Timeout, result.Class)
 		require.Regexp(t, `^timeout after \S+ m?s waiting for response headers$`, result.Message)
 		require.Less(t, result.Duration, 10*time.Second)
@@ -157,7 +157,7 @@ func TestPostMeetsBrokenReceiver(t *testing.T) {
 		t.Parallel()
 		hold := make(chan struct{})
 		url := nettest.Serve(t, func(conn *net.TCPConn, _ int) { <-hold })
-		c := newClient(t, Options{Timeout: 500 * time.Millisecond})
+		c := newClient(t, Options{Timeout: 2 * time.Second})
 		result := c.Post(t.Context(), Request{URL: url, Body: make([]byte, 64<<20)})
 		close(hold)
 		require.Equal(t, Timeout, result.Class)

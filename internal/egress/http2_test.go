@@ -21,7 +21,10 @@ func TestPostMeetsBrokenReceiverOverHTTP2(t *testing.T) {
 		status  int
 	}{
 		"it resets the stream instead of answering": {
-			func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+			func(_ http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body) // so that all has been sent
+				panic(http.ErrAbortHandler)
+			},
 			Reset, "^connection closed by the receiver waiting for response headers$", 0,
 		},
 		"it resets the stream amid the body": {

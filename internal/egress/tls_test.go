@@ -97,7 +97,7 @@ func TestPostOverTLS(t *testing.T) {
 	t.Run("silence in the handshake is a timeout", func(t *testing.T) {
 		t.Parallel()
 		url := nettest.Serve(t, silent)
-		result := post(t, newClient(t, Options{Timeout: 500 * time.Millisecond}), strings.Replace(url, "http:", "https:", 1))
+		result := post(t, newClient(t, Options{Timeout: 2 * time.Second}), strings.Replace(url, "http:", "https:", 1))
 		require.Equal(t, Timeout, result.Class, result.Message)
 		require.Contains(t, result.Message, " in the TLS handshake")
 	})

@@ -19,20 +19,22 @@ type Polls struct {
 }
 
 // settled is how long calls that wait for work must have gone without a failure after one: it may be a minute before one ends.
+// As long, a worker that has just got work and is not asking for more yet counts as asking.
 const settled = 5 * time.Second
 
 // poll is one kind of asking.
 type poll struct {
 	open     int // calls under way
+	endedAt  time.Time
 	failure  error
 	failedAt time.Time
 }
 
 // end notes how a call has ended.
 func (p *poll) end(err error) {
-	p.failure = err
+	p.failure, p.endedAt = err, time.Now()
 	if err != nil {
-		p.failedAt = time.Now()
+		p.failedAt = p.endedAt
 	}
 }
 
@@ -74,7 +76,7 @@ func (p *Polls) Working(context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, kind := range []poll{p.workflows, p.tasks} {
-		if kind.open == 0 {
+		if kind.open == 0 && (kind.failure != nil || time.Since(kind.endedAt) >= settled) {
 			return cmp.Or(kind.failure, errIdle)
 		}
 		if kind.failure != nil && time.Since(kind.failedAt) < settled {

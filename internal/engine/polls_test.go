@@ -45,5 +45,7 @@ func TestPolls(t *testing.T) {
 
 	workflows(nil)
 	tasks(nil)
+	require.NoError(t, p.Working(ctx), "it has just got work, and will ask for more")
+	p.tasks.endedAt = time.Now().Add(-settled)
 	require.ErrorIs(t, p.Working(ctx), errIdle)
 }

@@ -26,8 +26,11 @@ func FreeAddress(t testing.TB) string {
 	for range 100 {
 		port := 15_000 + rand.IntN(15_000)
 		address := fmt.Sprintf("127.0.0.1:%d", port)
+		if slices.Contains(ports.taken, port) {
+			continue
+		}
 		listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
-		if err != nil || slices.Contains(ports.taken, port) {
+		if err != nil {
 			continue
 		}
 		require.NoError(t, listener.Close())

@@ -4,7 +4,6 @@ package pgtest
 import (
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -35,7 +34,7 @@ func (s *Server) Copy(t testing.TB) *Server {
 	dir := t.TempDir()
 	require.NoError(t, reach(dir))
 	other := &Server{
-		programs: s.programs, account: s.account, port: strconv.Itoa(freePort(t)),
+		programs: s.programs, account: s.account, port: freePort(t),
 		dir: filepath.Join(dir, "data"), log: filepath.Join(dir, "log"), options: s.options,
 	}
 	other.made.Store(s.made.Load())
@@ -95,7 +94,7 @@ func Release() error {
 func launch(t testing.TB, dir string, options []string) (*Server, error) {
 	t.Helper()
 	s := &Server{
-		programs: programs(t), account: account(t), port: strconv.Itoa(freePort(t)),
+		programs: programs(t), account: account(t), port: freePort(t),
 		dir: filepath.Join(dir, "data"), log: filepath.Join(dir, "log"), options: options,
 	}
 	if err := reach(dir); err != nil {

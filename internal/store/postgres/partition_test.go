@@ -26,7 +26,7 @@ func withWeeks(t *testing.T, first, last int) (url string) {
 	url = migrated(t)
 	conn := connection(t, url)
 	for ago := first; ago >= last; ago-- {
-		_, err := makePartitions(t.Context(), conn, middle(ago), 1)
+		_, err := makePartitions(t.Context(), conn, middle(ago), migrateTries)
 		require.NoError(t, err)
 	}
 	return url

@@ -37,7 +37,7 @@ func fill(t testing.TB, url string, now time.Time) (ids []string) {
 	require.NoError(t, err)
 	defer conn.Close(context.Background())
 	for weeks := range filledWeeks {
-		_, err := makePartitions(t.Context(), conn, now.AddDate(0, 0, -7*weeks), 1)
+		_, err := makePartitions(t.Context(), conn, now.AddDate(0, 0, -7*weeks), migrateTries)
 		require.NoError(t, err)
 	}
 	_, err = conn.Exec(t.Context(), "CREATE TEMP TABLE n (i bigint, id text, attempt text, app text)")
