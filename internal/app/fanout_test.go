@@ -222,20 +222,26 @@ func TestLargeFanout(t *testing.T) {
 		require.Eventually(t, func() bool { return len(w.parts(id)) == 2 }, muchTime, 100*time.Millisecond)
 		part := workflows.PartWorkflowID(id, w.endpoints[500])
 		require.Contains(t, w.parts(id), part)
-		require.Eventually(t, func() bool {
-			described, err := w.temporal().DescribeWorkflowExecution(w.ctx, part, "")
-			return err == nil && len(described.GetPendingActivities()) == 500
-		}, muchTime, 100*time.Millisecond)
+		engine := w.temporal()
+		waitPending := func(n int) {
+			t.Helper()
+			require.Eventually(t, func() bool {
+				described, err := engine.DescribeWorkflowExecution(w.ctx, part, "")
+				return err == nil && len(described.GetPendingActivities()) == n
+			}, muchTime, 100*time.Millisecond)
+		}
+		waitPending(500)
 
 		w.receiver.down.Store(false)
 		status, answer := w.request(http.MethodPut, "/endpoint/"+sooner+"/retry-schedule", `{"retrySchedule":[{"secs":1,"nanos":0}]}`)
 		require.Equal(t, http.StatusOK, status, "%s", answer)
 		w.waitProgress(id, func(p progress) bool { return p.ByState[posthorn.Delivered] == 1 })
 		w.receiver.requireEach(t, []string{sooner}, 1)
-		_, err := w.temporal().DescribeWorkflowExecution(w.ctx, workflows.DeliveryWorkflowID(id, sooner), "")
+		waitPending(499) // the part knows of it, too, before all else is cancelled
+		_, err := engine.DescribeWorkflowExecution(w.ctx, workflows.DeliveryWorkflowID(id, sooner), "")
 		require.ErrorAs(t, err, new(*serviceerror.NotFound), "the part's own activity was woken")
 
-		require.NoError(t, w.temporal().CancelWorkflow(w.ctx, id, ""))
+		require.NoError(t, engine.CancelWorkflow(w.ctx, id, ""))
 		w.waitProgress(id, func(p progress) bool { return p.ByState[posthorn.Cancelled] == n-1 })
 		require.Eventually(t, func() bool {
 			return w.workflowStatus(id) == enums.WORKFLOW_EXECUTION_STATUS_CANCELED
