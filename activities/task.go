@@ -136,7 +136,9 @@ func (a *Activities) RunTask(ctx context.Context, in RunTaskInput) (RunTaskResul
 		alive.beat(string(t.Cursor))
 	}
 	if t.State == posthorn.TaskFailed {
-		return RunTaskResult{}, temporal.NewNonRetryableApplicationError(t.Reason, ErrorTaskFailed, nil)
+		return RunTaskResult{}, temporal.NewApplicationErrorWithOptions(t.Reason, ErrorTaskFailed, temporal.ApplicationErrorOptions{
+			NonRetryable: true, Category: temporal.ApplicationErrorCategoryBenign, // the task's fault, not the worker's
+		})
 	}
 	return RunTaskResult{t.State, t.Reason}, nil
 }

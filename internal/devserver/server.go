@@ -84,8 +84,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if s.pools, err = openPools(keepPrepared, main, visibility); err != nil {
 		return err
 	}
-	s.ports.release()
-	server, err := newTemporal(s.ports, main, visibility, dynamicConfig(), s.log)
+	server, err := newTemporal(&s.ports, main, visibility, dynamicConfig(), s.log)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func (s *Server) startStock(ctx context.Context, journal string) error {
 	if s.pools, err = openPools(func(pool *sql.DB) (*sql.DB, error) { return pool, nil }, file); err != nil {
 		return err
 	}
-	server, err := newTemporal(s.ports, file, file, stockDynamicConfig(), s.log)
+	server, err := newTemporal(&s.ports, file, file, stockDynamicConfig(), s.log)
 	if err != nil {
 		return err
 	}

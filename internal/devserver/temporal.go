@@ -22,12 +22,13 @@ const (
 	visibilityStore = "visibility"
 )
 
-// newTemporal builds the four services of a Temporal server. Wrong ports or files panic inside Temporal; they come back
-// as errors.
+// newTemporal builds the four services of a Temporal server, and lets go of their ports. Wrong ports or files panic inside
+// Temporal; they come back as errors.
 func newTemporal(
-	p ports, main, visibility *config.SQL, settings dynamicconfig.StaticClient, l logger,
+	p *ports, main, visibility *config.SQL, settings dynamicconfig.StaticClient, l logger,
 ) (server temporal.Server, err error) {
 	defer recoverAs(&err)
+	p.release()
 
 	hosts := map[primitives.ServiceName]static.Hosts{
 		primitives.FrontendService: static.SingleLocalHost(p.frontend.dial()),
@@ -36,7 +37,7 @@ func newTemporal(
 		primitives.WorkerService:   static.SingleLocalHost(p.worker.dial()),
 	}
 	return temporal.NewServer(
-		temporal.WithConfig(serverConfig(p, main, visibility)),
+		temporal.WithConfig(serverConfig(*p, main, visibility)),
 		temporal.ForServices(temporal.DefaultServices),
 		// Known addresses instead of a membership protocol: no gossip ports, and no waiting for the ring to settle.
 		temporal.WithStaticHosts(hosts),
