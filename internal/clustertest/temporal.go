@@ -103,10 +103,7 @@ func (c *Temporal) Address() string { return c.address }
 // AwaitReady returns when workflows can be looked up: frontend and history answer.
 func (c *Temporal) AwaitReady() {
 	c.t.Helper()
-	engine, err := client.NewLazyClient(clientOptions(c.address, systemNamespace))
-	require.NoError(c.t, err)
-	defer engine.Close()
-	await(c.t, "Temporal", func(ctx context.Context) error {
+	c.awaitSystem("Temporal", func(ctx context.Context, engine client.Client) error {
 		_, err := engine.DescribeWorkflowExecution(ctx, "nobody", "")
 		if _, unknown := errors.AsType[*serviceerror.NotFound](err); unknown {
 			return nil
@@ -118,10 +115,7 @@ func (c *Temporal) AwaitReady() {
 // AwaitWorker returns when the present run of the worker service looks for work.
 func (c *Temporal) AwaitWorker() {
 	c.t.Helper()
-	engine, err := client.NewLazyClient(clientOptions(c.address, systemNamespace))
-	require.NoError(c.t, err)
-	defer engine.Close()
-	await(c.t, "Temporal's worker service", func(ctx context.Context) error {
+	c.awaitSystem("Temporal's worker service", func(ctx context.Context, engine client.Client) error {
 		began := c.Worker.current().Began
 		queue, err := engine.DescribeTaskQueue(ctx, systemQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
 		if err != nil {
@@ -134,6 +128,15 @@ func (c *Temporal) AwaitWorker() {
 		}
 		return fmt.Errorf("nobody looks for work since %s", began)
 	})
+}
+
+// awaitSystem asks in Temporal's own namespace until the answer is as wanted.
+func (c *Temporal) awaitSystem(what string, look func(context.Context, client.Client) error) {
+	c.t.Helper()
+	engine, err := client.NewLazyClient(clientOptions(c.address, systemNamespace))
+	require.NoError(c.t, err)
+	defer engine.Close()
+	await(c.t, what, func(ctx context.Context) error { return look(ctx, engine) })
 }
 
 // Client connects to a namespace once that is known; the end of the test closes it.

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -24,18 +23,9 @@ const settled = 5 * time.Second
 
 // poll is one kind of asking.
 type poll struct {
-	open     int // calls under way
-	endedAt  time.Time
-	failure  error
-	failedAt time.Time
-}
-
-// end notes how a call has ended.
-func (p *poll) end(err error) {
-	p.failure, p.endedAt = err, time.Now()
-	if err != nil {
-		p.failedAt = p.endedAt
-	}
+	open    int       // calls under way
+	endedAt time.Time // the last call that did
+	failure error     // of that one
 }
 
 // Intercept is a [grpc.UnaryClientInterceptor].
@@ -56,7 +46,7 @@ func (p *Polls) Intercept(
 	p.change(func() {
 		kind.open--
 		if ctx.Err() == nil { // else the worker ended it
-			kind.end(err)
+			kind.failure, kind.endedAt = err, time.Now()
 		}
 	})
 	return err
@@ -76,11 +66,12 @@ func (p *Polls) Working(context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, kind := range []poll{p.workflows, p.tasks} {
-		if kind.open == 0 && (kind.failure != nil || time.Since(kind.endedAt) >= settled) {
-			return cmp.Or(kind.failure, errIdle)
-		}
-		if kind.failure != nil && time.Since(kind.failedAt) < settled {
+		recent := time.Since(kind.endedAt) < settled
+		switch {
+		case kind.failure != nil && (recent || kind.open == 0):
 			return kind.failure
+		case !recent && kind.open == 0:
+			return errIdle
 		}
 	}
 	return nil

@@ -40,7 +40,7 @@ func TestPolls(t *testing.T) {
 	require.ErrorIs(t, p.Working(ctx), refused)
 	tasks = poll(&workflowservice.PollActivityTaskQueueRequest{})
 	require.ErrorIs(t, p.Working(ctx), refused, "it may be refused again")
-	p.tasks.failedAt = time.Now().Add(-settled)
+	p.tasks.endedAt = time.Now().Add(-settled)
 	require.NoError(t, p.Working(ctx), "it is waiting, and was not refused for a while")
 
 	workflows(nil)
