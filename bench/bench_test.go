@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/internal/usage"
 )
 
 // TestMain lets the test's own program be the system under test, as the benchmark's is.
@@ -40,10 +42,10 @@ func TestEverySystemDeliversEachEventOnceToEachEndpoint(t *testing.T) {
 			require.NoError(t, verify(t.Context(), d))
 			require.EqualValues(t, events, d.receivers.ledger.completed.Load())
 			require.EqualValues(t, events*endpoints, d.receivers.seen.Load())
-			u, err := usageOf(d.process.cmd.Process.Pid)
+			u, err := usage.Of(d.process.PID())
 			require.NoError(t, err)
-			require.Positive(t, u.cpu)
-			require.Greater(t, u.peak, int64(10<<20))
+			require.Positive(t, u.CPU)
+			require.Greater(t, u.Peak, int64(10<<20))
 		})
 	}
 }
@@ -113,22 +115,6 @@ func TestSummaryTakesMediansAndHidesNoLateDelivery(t *testing.T) {
 	require.InDelta(t, 10, find(summary, naive, 1, closedLoop).EventsPerSecond, 0)
 	require.InDelta(t, 50, find(summary, posthorn, 1, 50).EventsPerSecond, 0)
 	require.Nil(t, find(summary, posthorn, 10, closedLoop))
-}
-
-func TestUsageIsReadFromProc(t *testing.T) {
-	t.Parallel()
-	stat := []byte("4711 (a) b (c) S 1 4711 4711 0 -1 4194304 1 0 0 0 250 50 0 0 20 0 9 0 1 1 1 1")
-	u, err := parseUsage(stat, []byte("Name:\tbench\nVmHWM:\t  2048 kB\nVmRSS:\t  1024 kB\n"))
-	require.NoError(t, err)
-	require.Equal(t, usage{cpu: 3 * time.Second, rss: 1 << 20, peak: 2 << 20}, u)
-	_, err = parseUsage([]byte("4711 (bench) S"), nil)
-	require.Error(t, err)
-
-	busy, err := parseBusyTime([]byte("cpu  100 20 300 9999 888 0 40 50 7 7\ncpu0 1\n"))
-	require.NoError(t, err)
-	require.Equal(t, 5100*time.Millisecond, busy)
-	_, err = parseBusyTime([]byte("cpu  1 2"))
-	require.Error(t, err)
 }
 
 func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {

@@ -10,6 +10,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/posthorn/posthorn/bench/internal/rig"
+	"github.com/posthorn/posthorn/internal/usage"
 )
 
 // warmUp precedes each measurement under the same load.
@@ -77,14 +80,14 @@ func measureUndisturbed(ctx context.Context, o options, s setting, round int) ([
 func awaitQuiet(ctx context.Context, others float64) error {
 	const span, patience = 3 * time.Second, 10 * time.Minute
 	for deadline := time.Now().Add(patience); others > 0 && time.Now().Before(deadline); {
-		before, err := busyTime()
+		before, err := usage.Machine()
 		if err != nil {
 			return err
 		}
-		if err := pause(ctx, span); err != nil {
+		if err := rig.Pause(ctx, span); err != nil {
 			return err
 		}
-		after, err := busyTime()
+		after, err := usage.Machine()
 		if err != nil || (after-before).Seconds()/span.Seconds() <= others {
 			return err
 		}
@@ -126,22 +129,22 @@ type snapshot struct {
 	at         time.Time
 	deliveries int64
 	completed  int64
-	usage      usage
+	usage      usage.Process
 	own        time.Duration // processor time of this process
 	machine    time.Duration // of the whole machine
 }
 
 func (d *driver) snapshot() (s snapshot, err error) {
 	s.at, s.deliveries, s.completed = time.Now(), d.receivers.ledger.deliveries.Load(), d.receivers.ledger.completed.Load()
-	if s.usage, err = usageOf(d.process.cmd.Process.Pid); err != nil {
+	if s.usage, err = usage.Of(d.process.PID()); err != nil {
 		return
 	}
-	own, err := usageOf(os.Getpid())
+	own, err := usage.Of(os.Getpid())
 	if err != nil {
 		return
 	}
-	s.own = own.cpu
-	s.machine, err = busyTime()
+	s.own = own.CPU
+	s.machine, err = usage.Machine()
 	return
 }
 
@@ -179,7 +182,7 @@ func (d *driver) measure(ctx context.Context, m *measurement, o options, clients
 // window takes one snapshot after the warm-up, and one at the end. It has Posthorn write a profile in between if the
 // flags ask for that.
 func (d *driver) window(ctx context.Context, m *measurement, o options) (before, after snapshot, err error) {
-	if err = pause(ctx, warmUp); err != nil {
+	if err = rig.Pause(ctx, warmUp); err != nil {
 		return
 	}
 	if m.System == posthorn && o.pprof != "" {
@@ -192,7 +195,7 @@ func (d *driver) window(ctx context.Context, m *measurement, o options) (before,
 	if before, err = d.snapshot(); err != nil {
 		return
 	}
-	if err = pause(ctx, o.duration); err != nil {
+	if err = rig.Pause(ctx, o.duration); err != nil {
 		return
 	}
 	after, err = d.snapshot()
@@ -202,13 +205,13 @@ func (d *driver) window(ctx context.Context, m *measurement, o options) (before,
 func (d *driver) evaluate(m *measurement, before, after snapshot, events []*event) {
 	now := time.Now()
 	seconds := after.at.Sub(before.at).Seconds()
-	cpu := after.usage.cpu - before.usage.cpu
+	cpu := after.usage.CPU - before.usage.CPU
 	m.EventsPerSecond = float64(after.completed-before.completed) / seconds
 	m.DeliveriesPerSecond = float64(after.deliveries-before.deliveries) / seconds
 	m.CPUPerEvent = milliseconds(cpu) / float64(max(after.completed-before.completed, 1))
 	m.Cores = cpu.Seconds() / seconds
 	m.Others = max((after.machine-before.machine-cpu-(after.own-before.own)).Seconds()/seconds, 0)
-	m.RSS = after.usage.rss
+	m.RSS = after.usage.RSS
 	m.Events = len(events)
 	m.Duplicates = d.receivers.ledger.duplicates.Load()
 	m.Refused = d.refused.Load()
@@ -227,15 +230,4 @@ func (d *driver) evaluate(m *measurement, before, after snapshot, events []*even
 	}
 	m.AcceptP50, m.AcceptP99 = percentiles(accepted)
 	m.ReceivedP50, m.ReceivedP99 = percentiles(received)
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"path/filepath"
 	"time"
+
+	"github.com/posthorn/posthorn/bench/internal/rig"
 )
 
 const (
@@ -29,8 +31,8 @@ func measureMemory(ctx context.Context, o options, out io.Writer) (err error) {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(out, "%-22s  resident %4d MiB  peak %4d MiB  CPU %6.2f ms/event\n", what, s.usage.rss>>20, s.usage.peak>>20,
-			milliseconds(s.usage.cpu)/float64(max(s.completed, 1)))
+		_, err = fmt.Fprintf(out, "%-22s  resident %4d MiB  peak %4d MiB  CPU %6.2f ms/event\n", what, s.usage.RSS>>20, s.usage.Peak>>20,
+			milliseconds(s.usage.CPU)/float64(max(s.completed, 1)))
 		return err
 	}
 	if err := line("started"); err != nil {
@@ -43,7 +45,7 @@ func measureMemory(ctx context.Context, o options, out io.Writer) (err error) {
 		for step := range memorySteps {
 			target := int64(o.memory * (step + 1) / memorySteps)
 			for d.receivers.ledger.completed.Load() < target {
-				if err := errors.Join(pause(ctx, 10*time.Millisecond), d.problem()); err != nil {
+				if err := errors.Join(rig.Pause(ctx, 10*time.Millisecond), d.problem()); err != nil {
 					return err
 				}
 			}
@@ -62,7 +64,7 @@ func measureMemory(ctx context.Context, o options, out io.Writer) (err error) {
 	if err := settle(ctx, d); err != nil {
 		return err
 	}
-	if err := pause(ctx, memoryIdle); err != nil {
+	if err := rig.Pause(ctx, memoryIdle); err != nil {
 		return err
 	}
 	if err := line(fmt.Sprintf("%s later", memoryIdle)); err != nil {

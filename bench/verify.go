@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
+	"github.com/posthorn/posthorn/bench/internal/rig"
 	"github.com/posthorn/posthorn/workflows"
 )
 
@@ -44,7 +45,7 @@ func settle(ctx context.Context, d *driver) error {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("%d of %d accepted events are completed %s after the load ended", count.GetCount(), want, settlePatience)
 		}
-		if err := pause(ctx, 250*time.Millisecond); err != nil {
+		if err := rig.Pause(ctx, 250*time.Millisecond); err != nil {
 			return err
 		}
 	}

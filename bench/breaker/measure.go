@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/posthorn/posthorn/bench/internal/rig"
 	"github.com/posthorn/posthorn/internal/app"
 	"github.com/posthorn/posthorn/internal/config"
 )
@@ -86,7 +87,7 @@ func measure(ctx context.Context, o options, failures int) (r result, err error)
 	back := time.Now()
 	b.alive.Store(true)
 	for b.accepted.Load() < int64(held) {
-		if err := pause(ctx, 100*time.Millisecond); err != nil {
+		if err := rig.Pause(ctx, 100*time.Millisecond); err != nil {
 			return r, err
 		}
 	}
@@ -122,7 +123,7 @@ func (b *bench) post(ctx context.Context, o options) error {
 				if !errors.Is(err, errBusy) {
 					return err
 				}
-				if err := pause(ctx, time.Second); err != nil {
+				if err := rig.Pause(ctx, time.Second); err != nil {
 					return err
 				}
 			}
@@ -135,7 +136,7 @@ func (b *bench) post(ctx context.Context, o options) error {
 func (b *bench) settle(ctx context.Context) (held int, err error) {
 	const calm = 3 // looks without anything under way, a second apart: what was just accepted is in no figure yet
 	for looks := 0; looks < calm; looks++ {
-		if err := pause(ctx, time.Second); err != nil {
+		if err := rig.Pause(ctx, time.Second); err != nil {
 			return 0, err
 		}
 		var stats struct{ Pending, Sending int }
@@ -152,15 +153,6 @@ func (b *bench) settle(ctx context.Context) (held int, err error) {
 		}
 	}
 	return held, nil
-}
-
-func pause(ctx context.Context, while time.Duration) error {
-	select {
-	case <-time.After(while):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 var (

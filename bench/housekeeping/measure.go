@@ -23,6 +23,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/posthorn/posthorn"
+	"github.com/posthorn/posthorn/bench/internal/rig"
 	"github.com/posthorn/posthorn/internal/app"
 	"github.com/posthorn/posthorn/internal/config"
 	"github.com/posthorn/posthorn/workflows"
@@ -124,7 +125,7 @@ func (b *bench) measure(ctx context.Context) error {
 	posters.Go(func() { b.post(posting, &posters) })
 	defer posters.Wait()
 	defer stop()
-	if err := pause(ctx, min(b.stretch, 5*time.Second)); err != nil { // what has just started is slow
+	if err := rig.Pause(ctx, min(b.stretch, 5*time.Second)); err != nil { // what has just started is slow
 		return err
 	}
 	for round := range b.rounds {
@@ -150,7 +151,7 @@ func (b *bench) measure(ctx context.Context) error {
 func (b *bench) spend(ctx context.Context, p phase) error {
 	b.enter(p)
 	defer b.enter(between)
-	return pause(ctx, b.stretch)
+	return rig.Pause(ctx, b.stretch)
 }
 
 func (b *bench) enter(p phase) {
@@ -204,15 +205,6 @@ func accepted(response *http.Response, err error) error {
 		err = fmt.Errorf("answered %d: %s", response.StatusCode, body)
 	}
 	return err
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }
 
 // contents is what a database holds of what was old when the measurement began.

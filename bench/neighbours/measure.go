@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/posthorn/posthorn/bench/internal/rig"
 )
 
 // scenario is what the loud tenant does.
@@ -100,21 +102,21 @@ const settleFor = 5 * time.Second
 
 // window measures for a while, after the lead.
 func (f *figures) window(ctx context.Context, o options, s *server, quiet, loud *tenant) error {
-	if err := pause(ctx, o.lead); err != nil {
+	if err := rig.Pause(ctx, o.lead); err != nil {
 		return err
 	}
 	before, err := look(s, quiet, loud)
 	if err != nil {
 		return err
 	}
-	if err := pause(ctx, o.window); err != nil {
+	if err := rig.Pause(ctx, o.window); err != nil {
 		return err
 	}
 	after, err := look(s, quiet, loud)
 	if err != nil {
 		return err
 	}
-	if err := pause(ctx, settleFor); err != nil {
+	if err := rig.Pause(ctx, settleFor); err != nil {
 		return err
 	}
 	now := time.Now()
@@ -155,15 +157,4 @@ func percentile[T time.Duration | int64](all []T, percent int) T {
 // milliseconds is a percentile for a table.
 func milliseconds(all []time.Duration, percent int) float64 {
 	return float64(percentile(all, percent)) / float64(time.Millisecond)
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

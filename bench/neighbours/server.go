@@ -11,20 +11,16 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime/pprof"
-	"syscall"
 	"time"
 
+	"github.com/posthorn/posthorn/bench/internal/rig"
 	"github.com/posthorn/posthorn/internal/app"
 	"github.com/posthorn/posthorn/internal/config"
 )
 
-const (
-	startPatience = time.Minute
-	stopPatience  = 30 * time.Second
-)
+const stopPatience = 30 * time.Second
 
 // address is where a server is to be found.
 type address struct {
@@ -84,61 +80,34 @@ func runServer(in io.Reader, out io.Writer) (err error) {
 // server is the child, seen from its parent.
 type server struct {
 	address
-	cmd *exec.Cmd
-	dir string
-	in  io.WriteCloser
+	*rig.Child
 }
 
 // startServer runs this program again as a server, in a fresh folder, and returns when it takes requests.
 func startServer(ctx context.Context) (*server, error) {
-	self, err := os.Executable()
+	s := new(server)
+	kind := rig.Kind{Name: "the server", Argument: childCommand, StopPatience: stopPatience}
+	child, err := rig.Start(ctx, kind, func(c *rig.Child) error {
+		if _, err := fmt.Fprintln(c.In, c.Dir); err != nil {
+			return err
+		}
+		return json.NewDecoder(c.Out).Decode(&s.address)
+	})
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "posthorn-neighbours-")
-	if err != nil {
-		return nil, err
-	}
-	s := &server{dir: dir, cmd: exec.Command(self, childCommand)}
-	// A Ctrl-C of the terminal reaches the parent only, which then ends the child in order.
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	s.cmd.Stderr = os.Stderr
-	out, err := s.cmd.StdoutPipe()
-	if err == nil {
-		s.in, err = s.cmd.StdinPipe()
-	}
-	if err == nil {
-		err = s.cmd.Start()
-	}
-	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
-	defer cancel()
-	defer context.AfterFunc(ctx, func() { _ = s.cmd.Process.Kill() })()
-	_, err = fmt.Fprintln(s.in, dir)
-	if err == nil {
-		err = json.NewDecoder(out).Decode(&s.address)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("starting the server: %w", errors.Join(context.Cause(ctx), err, s.close()))
-	}
+	s.Child = child
 	return s, nil
 }
 
 // profile has the server write a profile to a file, or end it if the name is empty.
 func (s *server) profile(file string) error {
-	_, err := fmt.Fprintln(s.in, file)
+	_, err := fmt.Fprintln(s.In, file)
 	return err
 }
 
-// close ends the server, by force if it takes long, and removes its data.
+// close ends the server and removes its data. It may have to be killed: it was in the middle of a burst.
 func (s *server) close() error {
-	_ = s.in.Close() // it may be gone already
-	force := time.AfterFunc(stopPatience, func() { _ = s.cmd.Process.Kill() })
-	err := s.cmd.Wait()
-	if !force.Stop() {
-		err = nil // it was in the middle of a burst
-	}
-	return errors.Join(err, os.RemoveAll(s.dir))
+	_, err := s.Close()
+	return err
 }

@@ -2,15 +2,12 @@ package clustertest
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/posthorn/posthorn/internal/usage"
 )
 
 // Usage is what the programs have used since they started. Commits are those of transactions that only read, too.
@@ -19,7 +16,7 @@ type Usage struct {
 	Commits          int64 // of PostgreSQL, in all databases
 	PosthornCommits  int64 // in Posthorn's own
 	WAL              int64 // bytes
-	Size             int64 // of Posthorn\'s database, in bytes
+	Size             int64 // of Posthorn's database, in bytes
 	Connections      int64 // now
 	PosthornBackends int64 // those of them to Posthorn's own database
 }
@@ -83,60 +80,14 @@ func (c *Cluster) Usage() Usage {
 		(SELECT count(*) FROM pg_stat_activity WHERE client_addr IS NOT NULL),
 		(SELECT count(*) FROM pg_stat_activity WHERE client_addr IS NOT NULL AND datname = current_database())`).
 		Scan(&u.Commits, &u.PosthornCommits, &u.WAL, &u.Size, &u.Connections, &u.PosthornBackends))
-	u.Processor.Postgres = c.familyTime(c.Postgres.PID())
+	u.Processor.Postgres, err = usage.Family(c.Postgres.PID())
+	require.NoError(c.t, err)
 	return u
 }
 
-// The fields of /proc/PID/stat that matter here, counted behind the name of the program.
-const (
-	parent                            = 4 - 3
-	user, system, childUser, childSys = 14 - 3, 15 - 3, 16 - 3, 17 - 3
-)
-
-// processorTick is the unit of processor time in /proc: USER_HZ, which is 100 on every Linux that Go runs on.
-const processorTick = 10 * time.Millisecond
-
 func (c *Cluster) processorTime(pid int) time.Duration {
 	c.t.Helper()
-	fields := c.stat(pid)
-	return time.Duration(fields[user]+fields[system]) * processorTick
-}
-
-// familyTime is what a process and its children have used, those that have ended included.
-func (c *Cluster) familyTime(pid int) time.Duration {
-	c.t.Helper()
-	fields := c.stat(pid)
-	total := time.Duration(fields[user]+fields[system]+fields[childUser]+fields[childSys]) * processorTick
-	folders, err := filepath.Glob("/proc/[0-9]*")
+	of, err := usage.Of(pid)
 	require.NoError(c.t, err)
-	for _, folder := range folders {
-		if child, err := readStat(folder); err == nil && child[parent] == pid {
-			total += time.Duration(child[user]+child[system]) * processorTick
-		}
-	}
-	return total
-}
-
-func (c *Cluster) stat(pid int) []int {
-	c.t.Helper()
-	fields, err := readStat(fmt.Sprintf("/proc/%d", pid))
-	require.NoError(c.t, err)
-	return fields
-}
-
-// readStat returns the numbers of a process: 0 stands for what is none.
-func readStat(folder string) ([]int, error) {
-	text, err := os.ReadFile(filepath.Join(folder, "stat"))
-	if err != nil {
-		return nil, err
-	}
-	words := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	if len(words) <= childSys {
-		return nil, fmt.Errorf("unexpected %s/stat %q", folder, text)
-	}
-	fields := make([]int, len(words))
-	for i, word := range words {
-		fields[i], _ = strconv.Atoi(word) // the state is a letter
-	}
-	return fields, nil
+	return of.CPU
 }
